@@ -1,0 +1,1 @@
+"""Converts trained classifiers into verified int8 models; needs TensorFlow."""

@@ -1,0 +1,213 @@
+"""Frame -> scores: prepare straight into the input tensor, run, and read the output."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from edgecls.contract.golden import TOLERANCE_STEPS
+from edgecls.contract.labels import Labels
+from edgecls.contract.modelfile import ModelFile, load_model_file
+from edgecls.errors import EngineError, GoldenMismatchError
+from edgecls.imaging.decode import Frame
+from edgecls.imaging.prepare import Image, prepare
+from edgecls.runtimes import Runtime, Tensor, open_runtime
+
+Scores = npt.NDArray[np.float32]
+
+# A float engine's kernels differ between machines by rounding only.
+FLOAT_TOLERANCE: Final = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A class and how sure the model is of it (0-1)."""
+
+    index: int
+    label: str
+    score: float
+
+    def to_json(self) -> dict[str, Any]:
+        """As every command prints it."""
+        return {"index": self.index, "label": self.label, "score": round(self.score, 4)}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Classification:
+    """Scores (float32, (classes,), 0-1) and what they took, in ms by stage."""
+
+    scores: Scores
+    latency_ms: Mapping[str, float]
+
+
+class Classifier:
+    """A model on an engine, ready for frames."""
+
+    def __init__(self, model: ModelFile, runtime: Runtime) -> None:
+        self.model = model
+        self.runtime = runtime
+        self.labels = model.card.labels
+        self._preprocessing = model.card.preprocessing
+        self._output_params = model.output.to_quant_params()
+        self._write_image = _writer_of(model)
+        self._temperature = model.card.output.temperature
+        last = model.structure.operators[-1].name
+        # What ends in neither gives logits, if it ends in a layer that classifiers end in.
+        self._gives_logits = last in ("FULLY_CONNECTED", "CONV_2D", "RESHAPE", "MEAN", "ADD")
+
+    @classmethod
+    def open(
+        cls, path: Path, *, labels: Labels | None = None, runtime: str = "auto", threads: int = 1
+    ) -> Classifier:
+        """Load a model file into an engine; see `load_model_file` and `open_runtime`."""
+        model = load_model_file(path, labels)
+        return cls(model, open_runtime(model, runtime, threads))
+
+    def classify(self, frame: Frame) -> Classification:
+        """Scores of one frame (uint8 RGB, (height, width, 3)).
+
+        Raises:
+            ShapeError: It is no frame.
+            EngineError: The engine failed, or gave scores that are no numbers.
+        """
+        marks: list[float] = []
+
+        def fill(tensor: Tensor) -> None:
+            marks.append(time.perf_counter())
+            self._write_image(tensor, lambda out: prepare(frame, self._preprocessing, out))
+            marks.append(time.perf_counter())
+
+        raw = self.runtime.run(fill)
+        scores = self.to_scores(raw)
+        done = time.perf_counter()
+        return Classification(
+            scores,
+            {"prepare": (marks[1] - marks[0]) * 1e3, "invoke": (done - marks[1]) * 1e3},
+        )
+
+    def run_image(self, image: Image) -> Tensor:
+        """Raw output (classes,) for an image that is already prepared."""
+
+        def copy_into(out: Image) -> Image:
+            out[:] = image
+            return out
+
+        return self.runtime.run(lambda tensor: self._write_image(tensor, copy_into))
+
+    def to_scores(self, raw: Tensor) -> Scores:
+        """Raw output (..., classes) -> scores that add up to 1, after the card's temperature.
+
+        Raises:
+            EngineError: A score is no number.
+        """
+        values = self._output_params.dequantize(raw) if self._output_params else raw
+        values = values.astype(np.float32, copy=False)
+        if not np.isfinite(values).all():
+            raise EngineError(
+                f"the model {self.model.name!r} gave invalid scores (not a number)",
+                hint="check the model with 'edgecls verify'",
+            )
+        if self._gives_logits:
+            return _softmax(values / self._temperature)
+        values = np.maximum(values, 0.0)
+        if self._temperature != 1.0:
+            values = values ** (1.0 / self._temperature)
+        total = values.sum(axis=-1, keepdims=True)
+        # A quantized softmax does not add up to exactly 1; an all-zero one stays zero.
+        scores: Scores = np.divide(values, total, out=np.zeros_like(values), where=total > 0)
+        return scores
+
+    def top(self, scores: Scores, k: int) -> list[Prediction]:
+        """The `k` best of scores (classes,), best first; ties go to the lower index."""
+        best = np.argsort(-scores, kind="stable")[:k]
+        return [Prediction(int(i), self.labels[int(i)], float(scores[i])) for i in best]
+
+    def close(self) -> None:
+        """Give the engine's memory back."""
+        self.runtime.close()
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenReport:
+    """How far this machine is from the golden vectors: the largest difference, and in what."""
+
+    vectors: int
+    largest: float
+    unit: str
+
+
+def replay_golden(classifier: Classifier) -> GoldenReport:
+    """Run the model's golden vectors here and compare with what they gave at conversion.
+
+    Raises:
+        GoldenMismatchError: The model has none, or this machine gives something else.
+    """
+    golden = classifier.model.golden
+    if golden is None:
+        raise GoldenMismatchError(
+            f"{classifier.model.name!r} carries no golden vectors",
+            hint="models made by 'edgecls convert' do",
+        )
+    is_float = golden.outputs.dtype == np.float32
+    unit = "score" if is_float else "steps"
+    tolerance = FLOAT_TOLERANCE if is_float else TOLERANCE_STEPS
+    largest = 0.0
+    for number, image in enumerate(golden.images):
+        found = classifier.run_image(image).astype(np.float64)
+        wanted = golden.outputs[number].astype(np.float64)
+        difference = float(np.abs(found - wanted).max())
+        if not difference <= tolerance:
+            raise GoldenMismatchError(
+                f"golden vector {number} comes out {difference:g} {unit} away from what it gave"
+                f" at conversion, at most {tolerance:g} is allowed"
+                f" ({classifier.runtime.name} {classifier.runtime.version})",
+                hint="this engine computes something else: update it, or convert the model again",
+            )
+        largest = max(largest, difference)
+    return GoldenReport(len(golden), largest, unit)
+
+
+def _softmax(logits: Scores) -> Scores:
+    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    softmax: Scores = shifted / shifted.sum(axis=-1, keepdims=True)
+    return softmax
+
+
+def _writer_of(model: ModelFile) -> Callable[[Tensor, Callable[[Image], Image]], None]:
+    """How an image of bytes gets into the input tensor, whatever its dtype."""
+    if model.input.dtype == "uint8":
+        return _write_bytes
+    if model.input.dtype == "int8":
+        return _write_shifted_bytes
+    normalization = model.normalization
+    if normalization is None:
+        return _write_floats
+    mean, std = (np.array(v, np.float32) for v in (normalization.mean, normalization.std))
+
+    def write_normalized(tensor: Tensor, make: Callable[[Image], Image]) -> None:
+        _write_floats(tensor, make)
+        tensor -= mean
+        tensor /= std
+
+    return write_normalized
+
+
+def _write_bytes(tensor: Tensor, make: Callable[[Image], Image]) -> None:
+    make(tensor[0])
+
+
+def _write_shifted_bytes(tensor: Tensor, make: Callable[[Image], Image]) -> None:
+    # int8 inputs hold the byte minus 128, which is the byte with its highest bit flipped.
+    unsigned = tensor[0].view(np.uint8)
+    make(unsigned)
+    np.bitwise_xor(unsigned, 0x80, out=unsigned)
+
+
+def _write_floats(tensor: Tensor, make: Callable[[Image], Image]) -> None:
+    tensor[0] = make(np.empty(tensor.shape[1:], np.uint8))

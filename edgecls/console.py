@@ -1,0 +1,74 @@
+"""What every command prints with: safe text, JSON lines, progress. Only `cli` modules use it."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final, Protocol
+
+_PLAIN_INTERVAL_S: Final = 5.0
+
+
+class Advance(Protocol):
+    """Reports progress: how many are done, and what to say of the last one."""
+
+    def __call__(self, done: int, note: str = "") -> None: ...
+
+
+def json_line(value: Any) -> str:
+    """One line of JSON in pure ASCII: no label or file name, however odd, can break it."""
+    return json.dumps(value, ensure_ascii=True, allow_nan=False)
+
+
+def printable(text: str) -> str:
+    """Text for a terminal: line breaks, escapes and undecodable bytes are shown, not obeyed."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+@contextmanager
+def progress(title: str, total: int) -> Iterator[Advance]:
+    """Show on stderr how far a long task is: a bar on a terminal, now and then a line elsewhere.
+
+    Args:
+        title: What is being done.
+        total: How many steps it has.
+    """
+    if not sys.stderr.isatty():
+        yield _plain_lines(title, total)
+        return
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=Console(stderr=True),
+    ) as bar:
+        task = bar.add_task(escape(title), total=total, note="")
+        yield lambda done, note="": bar.update(task, completed=done, note=escape(note))
+
+
+def _plain_lines(title: str, total: int) -> Advance:
+    last = time.monotonic()
+
+    def advance(done: int, note: str = "") -> None:
+        nonlocal last
+        now = time.monotonic()
+        if done >= total or now - last >= _PLAIN_INTERVAL_S:
+            last = now
+            print(f"{title}: {done}/{total} {note}".rstrip(), file=sys.stderr, flush=True)
+
+    return advance

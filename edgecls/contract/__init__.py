@@ -1,0 +1,1 @@
+"""What training promises and boards obey: labels, preparation, quantization, card, model file."""

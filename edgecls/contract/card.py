@@ -1,0 +1,185 @@
+"""The card: what a model promises to every board that runs it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+from edgecls.contract.labels import Labels
+from edgecls.contract.preprocessing import Preprocessing
+from edgecls.errors import InvalidValueError
+
+SCHEMA: Final = 1
+_T = TypeVar("_T")
+MAX_CARD_BYTES = 4 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """How scores become a decision.
+
+    Args:
+        temperature: Divides the logarithm of the scores; 1.0 leaves them as they are, above 1 makes
+            them less certain.
+        reject_threshold: Below this score (0-1) the answer is "unknown".
+        class_thresholds: Label -> its own threshold, where it differs.
+    """
+
+    temperature: float = 1.0
+    reject_threshold: float = 0.0
+    class_thresholds: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.temperature) and 0.01 <= self.temperature <= 100.0):
+            raise InvalidValueError(f"temperature {self.temperature!r} is not in 0.01 to 100")
+        for name, score in (("reject", self.reject_threshold), *self.class_thresholds.items()):
+            if not 0.0 <= score <= 1.0:
+                raise InvalidValueError(
+                    f"threshold of {name!r} is {score!r}, not a score in 0 to 1"
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """Labels, preparation, decision, provenance and measured quality of one model.
+
+    Args:
+        labels: In the order of the model's outputs.
+        preprocessing: From frame to image.
+        output: From scores to decision.
+        provenance: Recipe, data set fingerprint, split, seed, library versions: plain JSON.
+        metrics: Measured quality by form (`float`, `int8`): plain JSON.
+        sha256: Of the flatbuffer bytes; empty until the card is put into a model file.
+        golden_sha256: Of `golden.npz`; empty where there are no golden vectors.
+    """
+
+    labels: Labels
+    preprocessing: Preprocessing
+    output: Output = field(default_factory=Output)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    sha256: str = ""
+    golden_sha256: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("sha256", "golden_sha256"):
+            if not re.fullmatch(r"([0-9a-f]{64})?", getattr(self, name)):
+                raise InvalidValueError(f"{name} {getattr(self, name)!r} is not 64 hex digits")
+        strangers = set(self.output.class_thresholds) - set(self.labels)
+        if strangers:
+            raise InvalidValueError(f"a threshold is set for {min(strangers)!r}, which is no label")
+
+    def to_json(self) -> str:
+        """The card as `card.json` holds it: sorted keys, so equal cards are equal bytes."""
+        value = {
+            "schema": SCHEMA,
+            "labels": list(self.labels),
+            "input": {**dataclasses.asdict(self.preprocessing)},
+            "output": {
+                "temperature": self.output.temperature,
+                "reject_threshold": self.output.reject_threshold,
+                "class_thresholds": dict(self.output.class_thresholds),
+            },
+            "provenance": dict(self.provenance),
+            "metrics": dict(self.metrics),
+            "sha256": self.sha256,
+            "golden_sha256": self.golden_sha256,
+        }
+        return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> ModelCard:
+        """Read `card.json`; unknown fields are ignored, so that later versions may add some.
+
+        Raises:
+            InvalidValueError: Not JSON, another schema, a field missing, of a wrong type or value.
+        """
+        fields = _Fields("card.json", _parse(text))
+        schema = fields.get("schema", int)
+        if schema != SCHEMA:
+            raise InvalidValueError(
+                f"card.json has schema {schema}, this edgecls reads {SCHEMA}",
+                hint="the model was made by another edgecls: pip install --upgrade edgecls",
+            )
+        entry = _Fields("input", fields.get("input", dict))
+        decision = _Fields("output", fields.get("output", dict))
+        thresholds = decision.get("class_thresholds", dict)
+        return cls(
+            labels=Labels(_strings("labels", fields.get("labels", list))),
+            preprocessing=Preprocessing(
+                size=_size(entry.get("size", list)),
+                channels=entry.get("channels", str),  # type: ignore[arg-type]  # refused there
+                crop=entry.get("crop", str),  # type: ignore[arg-type]  # refused there
+                crop_fraction=entry.number("crop_fraction"),
+                resize=entry.get("resize", str),
+            ),
+            output=Output(
+                temperature=decision.number("temperature"),
+                reject_threshold=decision.number("reject_threshold"),
+                class_thresholds={
+                    name: _Fields("class_thresholds", thresholds).number(name)
+                    for name in thresholds
+                },
+            ),
+            provenance=fields.get("provenance", dict),
+            metrics=fields.get("metrics", dict),
+            sha256=fields.get("sha256", str),
+            golden_sha256=fields.get("golden_sha256", str),
+        )
+
+
+class _Fields:
+    """A JSON object whose fields are asked for by name and type."""
+
+    def __init__(self, where: str, value: dict[str, Any]) -> None:
+        self._where = where
+        self._value = value
+
+    def get(self, name: str, wanted: type[_T]) -> _T:
+        value = self._value.get(name)
+        # bool is an int in Python, in a card it is not.
+        if not isinstance(value, wanted) or isinstance(value, bool):
+            found = "is missing" if name not in self._value else f"is {value!r:.60}"
+            raise InvalidValueError(
+                f"{self._where}: {name!r} {found}, wanted {wanted.__name__}",
+                hint="the card is damaged or edited by hand; run 'edgecls convert' again",
+            )
+        return value
+
+    def number(self, name: str) -> float:
+        value = self._value.get(name)
+        return float(value) if type(value) is int else self.get(name, float)
+
+
+def _parse(text: str | bytes) -> dict[str, Any]:
+    if len(text) > MAX_CARD_BYTES:
+        raise InvalidValueError(f"card.json has {len(text)} bytes, at most {MAX_CARD_BYTES}")
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as wrong:
+        raise InvalidValueError(f"card.json is not JSON: {wrong}") from wrong
+    if not isinstance(value, dict):
+        raise InvalidValueError(f"card.json holds a {type(value).__name__}, wanted an object")
+    return value
+
+
+def _refuse_constant(word: str) -> float:
+    raise ValueError(f"{word} is not a number")
+
+
+def _strings(name: str, values: list[Any]) -> tuple[str, ...]:
+    for value in values:
+        if not isinstance(value, str):
+            raise InvalidValueError(f"card.json: {name!r} holds {value!r:.60}, wanted text")
+    return tuple(values)
+
+
+def _size(values: list[Any]) -> tuple[int, int]:
+    if len(values) != 2:
+        raise InvalidValueError(f"input: 'size' is {values!r:.60}, wanted [height, width]")
+    return values[0], values[1]  # Preprocessing refuses what is no int

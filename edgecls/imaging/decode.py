@@ -1,0 +1,52 @@
+"""Encoded bytes -> frame."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from edgecls.errors import PictureError
+from edgecls.imaging.header import check_png_sums, read_header
+from edgecls.imaging.opencv import MAX_PIXELS, cv2
+
+# Camera pixels: uint8, RGB, (height, width, 3).
+Frame: TypeAlias = npt.NDArray[np.uint8]
+
+
+def decode(content: bytes) -> Frame:
+    """Decode a picture to a frame, upright.
+
+    What becomes of the unusual: gray, palette and 1-bit pictures are spread over three channels;
+    16-bit samples keep their upper 8 bits; CMYK is converted without a colour profile; alpha is
+    dropped, which leaves the colour stored beneath; of an animation the first picture counts; an
+    EXIF orientation is applied, once.
+
+    Args:
+        content: A whole JPEG, PNG, WebP, BMP, GIF, TIFF, AVIF or PNM file.
+
+    Returns:
+        uint8 RGB, (height, width, 3).
+
+    Raises:
+        PictureError: Empty, cut off, damaged, not a picture, an unsupported kind, or larger
+            than 64 megapixels (refused before it is decoded).
+    """
+    header = read_header(content)
+    if header.size is not None and not 0 < header.size[0] * header.size[1] <= MAX_PIXELS:
+        height, width = header.size
+        raise PictureError(
+            f"the {header.format} claims {width}x{height} pixels, at most"
+            f" {MAX_PIXELS >> 20} megapixels are read",
+            hint="scale it down first",
+        )
+    if header.format == "PNG":
+        check_png_sums(content)
+    try:
+        frame = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_RGB)
+    except cv2.error:
+        frame = None
+    if frame is None:
+        raise PictureError(f"the {header.format} is cut off, damaged or too large")
+    return frame.astype(np.uint8, copy=False)

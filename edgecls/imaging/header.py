@@ -1,0 +1,115 @@
+"""What the first bytes of a picture say: its format and size, without decoding it."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+from typing import Final
+
+from edgecls.errors import PictureError
+
+_HEIC_BRANDS: Final = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
+# Start-of-frame markers of JPEG (ITU-T T.81, table B.1), without the three that are none.
+_JPEG_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """Format by content, never by file name; `size` is (height, width), None if not known."""
+
+    format: str
+    size: tuple[int, int] | None = None
+
+
+def read_header(content: bytes) -> Header:
+    """Recognise a picture.
+
+    Raises:
+        PictureError: Empty, no picture, a kind that cannot be decoded, or cut off in its header.
+    """
+    if not content:
+        raise PictureError("the file is empty")
+    if content.startswith(b"\xff\xd8\xff"):
+        return Header("JPEG", _jpeg_size(content))
+    if content.startswith(b"\x89PNG\r\n\x1a\n"):
+        return Header("PNG", _png_size(content))
+    if content[:6] in (b"GIF87a", b"GIF89a") and len(content) >= 10:
+        width, height = struct.unpack_from("<HH", content, 6)
+        return Header("GIF", (height, width))
+    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        return Header("WebP", _webp_size(content))
+    if content[:2] == b"BM" and len(content) >= 26:
+        width, height = struct.unpack_from("<ii", content, 18)
+        return Header("BMP", (abs(height), abs(width)))
+    if content[:4] in (b"II*\0", b"MM\0*"):
+        return Header("TIFF")
+    if content[4:8] == b"ftyp":
+        if content[8:12] in _HEIC_BRANDS:
+            raise PictureError(
+                "HEIC pictures are not supported",
+                hint="export it as JPEG (on an iPhone: Settings, Camera, Formats, Most Compatible)",
+            )
+        if content[8:12] in (b"avif", b"avis"):
+            return Header("AVIF")
+    if content[:2] in (b"P1", b"P2", b"P3", b"P4", b"P5", b"P6"):
+        return Header("PNM")
+    raise PictureError("it is not a picture of a known kind", hint="use JPEG, PNG, WebP or BMP")
+
+
+def check_png_sums(content: bytes) -> None:
+    """Check the length and CRC-32 of every chunk, which says what a decoder would only hint at.
+
+    Raises:
+        PictureError: A chunk is damaged or missing.
+    """
+    position = 8
+    while position + 12 <= len(content):
+        length, kind = struct.unpack_from(">I4s", content, position)
+        end = position + 12 + length
+        if end > len(content):
+            break
+        (expected,) = struct.unpack_from(">I", content, end - 4)
+        if zlib.crc32(memoryview(content)[position + 4 : end - 4]) != expected:
+            raise PictureError(f"the PNG is damaged: wrong checksum in its {kind!r} part")
+        if kind == b"IEND":
+            return
+        position = end
+    raise PictureError("the PNG is cut off")
+
+
+def _png_size(content: bytes) -> tuple[int, int]:
+    if len(content) < 33 or content[12:16] != b"IHDR":
+        raise PictureError("the PNG is cut off")
+    width, height = struct.unpack_from(">II", content, 16)
+    return height, width
+
+
+def _jpeg_size(content: bytes) -> tuple[int, int]:
+    position = 2
+    while position + 9 <= len(content):
+        if content[position] != 0xFF:
+            break
+        marker = content[position + 1]
+        if marker == 0xFF:  # fill byte
+            position += 1
+            continue
+        if marker in _JPEG_FRAMES:
+            height, width = struct.unpack_from(">HH", content, position + 5)
+            return height, width
+        position += 2 + struct.unpack_from(">H", content, position + 2)[0]
+    raise PictureError("the JPEG is cut off or damaged in its header")
+
+
+def _webp_size(content: bytes) -> tuple[int, int] | None:
+    kind = content[12:16]
+    if kind == b"VP8X" and len(content) >= 30:
+        width = int.from_bytes(content[24:27], "little") + 1
+        return int.from_bytes(content[27:30], "little") + 1, width
+    if kind == b"VP8 " and len(content) >= 30:
+        width, height = struct.unpack_from("<HH", content, 26)
+        return height & 0x3FFF, width & 0x3FFF
+    if kind == b"VP8L" and len(content) >= 25:
+        bits = int.from_bytes(content[21:25], "little")
+        return ((bits >> 14) & 0x3FFF) + 1, (bits & 0x3FFF) + 1
+    return None

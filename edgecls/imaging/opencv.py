@@ -1,0 +1,21 @@
+"""OpenCV, imported once and with the limits that must be set before its import."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+# A small file can claim 5 GB of pixels; OpenCV reads this limit only while it is imported.
+MAX_PIXELS: Final = 1 << 26
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PIXELS))
+# A camera that hangs: OpenCV's own wait is 10 s, in which no one can stop the loop.
+os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "3")
+os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
+
+import cv2  # noqa: E402  # after the limits above
+
+# Preparing a frame takes under a millisecond; waking OpenCV's pool for it costs more CPU than it
+# saves, and the cores belong to the decoder and the engine.
+cv2.setNumThreads(1)
+
+__all__ = ["MAX_PIXELS", "cv2"]

@@ -1,0 +1,88 @@
+"""The TFLite Interpreter, as LiteRT and tflite-runtime share it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from edgecls.contract.modelfile import ModelFile
+from edgecls.errors import EngineError
+from edgecls.runtimes import Fill, Tensor
+
+
+class InterpreterRuntime:
+    """One interpreter behind one lock: two threads on it would get silently wrong answers."""
+
+    def __init__(
+        self, interpreter_class: Any, model: ModelFile, threads: int, name: str, version: str
+    ) -> None:
+        self.name = name
+        self.version = version
+        self.threads = min(threads, os.cpu_count() or 1)
+        self._lock = threading.Lock()
+        try:
+            with _without_info_lines():
+                # From bytes: a file that is mapped and then overwritten kills the process.
+                self._interpreter = interpreter_class(
+                    model_content=model.flatbuffer, num_threads=self.threads
+                )
+                self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as wrong:
+            raise _explain(model, wrong, name) from wrong
+        # Asking for the details costs up to 40 us, so it is done once.
+        self._input = self._interpreter.tensor(self._interpreter.get_input_details()[0]["index"])
+        self._output = self._interpreter.get_output_details()[0]["index"]
+
+    def run(self, fill: Fill) -> Tensor:
+        """See `Runtime.run`."""
+        with self._lock:
+            if self._interpreter is None:
+                raise EngineError("the model was closed")
+            # No name may hold the view while the engine runs, or `invoke` refuses.
+            fill(self._input())
+            try:
+                self._interpreter.invoke()
+            except (ValueError, RuntimeError) as wrong:
+                raise EngineError(f"{self.name} failed while it ran the model: {wrong}") from wrong
+            output: Tensor = self._interpreter.get_tensor(self._output)
+            return output.reshape(-1)
+
+    def close(self) -> None:
+        """See `Runtime.close`."""
+        with self._lock:
+            self._interpreter = self._input = None
+
+
+def _explain(model: ModelFile, wrong: Exception, engine: str) -> EngineError:
+    if "edgetpu-custom-op" in model.structure.operator_counts:
+        return EngineError(
+            f"{model.name!r} is compiled for the Edge TPU, and {engine} runs without one",
+            hint="use the .tflite file that it was compiled from",
+        )
+    return EngineError(
+        f"{engine} cannot run {model.name!r}: {' '.join(str(wrong).split())}",
+        hint="see its operators with 'edgecls inspect'",
+    )
+
+
+@contextlib.contextmanager
+def _without_info_lines() -> Iterator[None]:
+    """Hold back the engine's `INFO:` lines, which only the descriptor can silence."""
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as held:
+        saved = os.dup(2)
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+            held.seek(0)
+            rest = [line for line in held.read().splitlines() if not line.startswith(b"INFO:")]
+            if rest:
+                sys.stderr.write(b"\n".join(rest).decode("utf-8", "replace") + "\n")

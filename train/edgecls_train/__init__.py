@@ -1,0 +1,1 @@
+"""Trains image classifiers; needs TensorFlow and runs on a workstation."""
