@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from edgecls.contract.events import Prediction
 from edgecls.contract.golden import TOLERANCE_STEPS
 from edgecls.contract.labels import Labels
 from edgecls.contract.modelfile import ModelFile, load_model_file
@@ -23,19 +24,6 @@ Scores = npt.NDArray[np.float32]
 
 # A float engine's kernels differ between machines by rounding only.
 FLOAT_TOLERANCE: Final = 1e-3
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """A class and how sure the model is of it (0-1)."""
-
-    index: int
-    label: str
-    score: float
-
-    def to_json(self) -> dict[str, Any]:
-        """As every command prints it."""
-        return {"index": self.index, "label": self.label, "score": round(self.score, 4)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

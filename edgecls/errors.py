@@ -16,6 +16,7 @@ EdgeclsError
 ├── EngineError                an engine that failed to load or run a model (RuntimeError)
 ├── SourceError                a camera, stream or file that gives no frames (OSError)
 └── SinkError                  a place that takes no predictions (OSError)
+    └── SinkClosedError        its reader went away, as `head` does
 """
 
 
@@ -94,3 +95,7 @@ class SourceError(EdgeclsError, OSError):
 
 class SinkError(EdgeclsError, OSError):
     """A sink that takes no predictions."""
+
+
+class SinkClosedError(SinkError):
+    """A sink whose reader went away: the end of the work, and no failure."""

@@ -153,7 +153,9 @@ class _Fields:
 
     def number(self, name: str) -> float:
         value = self._value.get(name)
-        return float(value) if type(value) is int else self.get(name, float)
+        # Beyond 2**53 no setting goes, and beyond 1e308 `float` fails.
+        is_whole = type(value) is int and abs(value) < 1 << 53
+        return float(value) if is_whole else self.get(name, float)
 
 
 def _parse(text: str | bytes) -> dict[str, Any]:

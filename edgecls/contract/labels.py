@@ -102,8 +102,14 @@ def _refuse_bad_name(index: int, name: str) -> None:
         raise InvalidValueError(
             f"label {index} has {len(name)} characters, at most {MAX_LABEL_CHARACTERS} are allowed"
         )
-    if any(ord(c) < 32 or ord(c) == 127 or c in "\x85\u2028\u2029" for c in name):
+    # Up to 0x9f: terminals obey the 8-bit control characters as they do the 7-bit ones.
+    if any(ord(c) < 32 or 127 <= ord(c) < 160 or c in "\u2028\u2029" for c in name):
         raise InvalidValueError(
             f"label {index} ({name!r}) holds a line break or a control character",
             hint="labels are one line of printable text",
+        )
+    if any("\ud800" <= c <= "\udfff" for c in name):
+        raise InvalidValueError(
+            f"label {index} ({name!a}) is not valid Unicode and no file can hold it",
+            hint="a label from a folder's name: rename the folder in UTF-8",
         )

@@ -72,23 +72,19 @@ def embed_metadata(flatbuffer: bytes, preprocessing: Preprocessing) -> bytes:
         def Pack(self, builder: Any) -> Any:
             return _pack_aligned(builder, schema, bytes(self.data))
 
-    def add_buffer(content: bytes) -> int:
-        buffer = schema.BufferT()
-        buffer.data = content
-        model.buffers.append(buffer)
-        return len(model.buffers) - 1
-
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(flatbuffer, 0))
-    model.metadata = [
-        entry
-        for entry in model.metadata or []
-        if entry.name.decode() not in (METADATA_NAME, MARK_NAME)
-    ]
+    model.metadata = model.metadata or []
+    entries = {entry.name: entry for entry in model.metadata}
     for name, content in ((METADATA_NAME, _build(preprocessing)), (MARK_NAME, b"1")):
-        entry = schema.MetadataT()
-        entry.name = name
-        entry.buffer = add_buffer(content)
-        model.metadata.append(entry)
+        entry = entries.get(name.encode())
+        if entry is None:
+            entry = schema.MetadataT()
+            entry.name = name
+            entry.buffer = len(model.buffers)
+            model.metadata.append(entry)
+            model.buffers.append(schema.BufferT())
+        # What is there already is replaced, so that embedding twice changes nothing.
+        model.buffers[entry.buffer].data = content
     for buffer in model.buffers:
         if buffer.data is not None:
             buffer.__class__ = AlignedBuffer

@@ -1,0 +1,5 @@
+"""`python -m edgecls` is `edgecls`."""
+
+from edgecls.cli.main import main
+
+main()

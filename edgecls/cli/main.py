@@ -1,0 +1,174 @@
+"""The command `edgecls`: its own commands, those of the other distributions, and signposts."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from importlib.metadata import EntryPoint, entry_points
+from typing import Annotated, Any, Final
+
+import typer
+
+from edgecls import __version__
+from edgecls.cli.camera import camera
+from edgecls.cli.classify import classify
+from edgecls.cli.doctor import doctor
+from edgecls.cli.evaluate import evaluate
+from edgecls.cli.inspect import inspect
+from edgecls.cli.verify import verify
+from edgecls.console import printable
+from edgecls.errors import EdgeclsError
+
+GROUP: Final = "edgecls.commands"
+# Commands that belong to a workstation, and the distribution that has them.
+ELSEWHERE: Final = {"train": "edgecls-train", "convert": "edgecls-convert"}
+_HELP: Final = {
+    "train": "Train a classifier from a folder of pictures (needs edgecls-train).",
+    "convert": "Convert a trained classifier to int8 (needs edgecls-convert).",
+}
+_ORDER: Final = (
+    "train",
+    "convert",
+    "camera",
+    "classify",
+    "evaluate",
+    "inspect",
+    "verify",
+    "doctor",
+)
+
+EXIT_ERROR: Final = 1
+EXIT_USAGE: Final = 2
+EXIT_INTERRUPTED: Final = 130
+
+
+def main() -> None:
+    """Run `edgecls`."""
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        make_app()()
+    finally:
+        _flush_or_forget()
+
+
+def _flush_or_forget() -> None:
+    """Without this, Python complains at exit about a reader that went away."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def make_app() -> typer.Typer:
+    """The whole command line, with what is installed on this machine."""
+    app = typer.Typer(
+        name="edgecls",
+        help=(
+            "Image classification on edge devices: train, convert to int8, classify camera"
+            " frames.\n\n\b\nedgecls train\nedgecls convert --int8\n"
+            "edgecls camera --model model.tflite"
+        ),
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    app.callback()(_options)
+    own: dict[str, Callable[..., None]] = {
+        "camera": camera,
+        "classify": classify,
+        "evaluate": evaluate,
+        "inspect": inspect,
+        "verify": verify,
+        "doctor": doctor,
+    }
+    installed = {point.name: point for point in entry_points(group=GROUP)}
+    for name in (*_ORDER, *sorted(set(installed) - set(_ORDER))):
+        if name in own:
+            app.command(name)(guarded(own[name]))
+        elif name in installed:
+            _add_installed(app, name, installed[name])
+        else:
+            _add_signpost(
+                app,
+                name,
+                f"'edgecls {name}' is not installed here: it belongs on a workstation",
+                f"pip install {ELSEWHERE[name]}",
+            )
+    return app
+
+
+def guarded(command: Callable[..., None]) -> Callable[..., None]:
+    """A command whose errors become one line with a hint and an exit code."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **options: Any) -> None:
+        try:
+            command(*args, **options)
+        except (typer.Exit, typer.BadParameter):
+            raise
+        except EdgeclsError as wrong:
+            _print_error(wrong.problem, wrong.hint)
+            raise typer.Exit(EXIT_ERROR) from None
+        except KeyboardInterrupt:
+            print("interrupted", file=sys.stderr)
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+        except BrokenPipeError:
+            # `edgecls ... | head`: whoever read has had enough, which is no error.
+            raise typer.Exit(0) from None
+        except Exception as wrong:
+            if os.environ.get("EDGECLS_DEBUG"):
+                raise
+            _print_error(
+                f"edgecls failed in a way it should not: {type(wrong).__name__}: {wrong}",
+                "set EDGECLS_DEBUG=1 to see where, and please report it",
+            )
+            raise typer.Exit(EXIT_ERROR) from None
+
+    return run
+
+
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
+    ] = False,
+) -> None:
+    if version:
+        print(f"edgecls {__version__}")
+        raise typer.Exit
+
+
+def _add_installed(app: typer.Typer, name: str, point: EntryPoint) -> None:
+    try:
+        command = point.load()
+    except ImportError as wrong:  # a half-installed workstation part leaves the board's part alone
+        package = point.dist.name if point.dist else point.module
+        _add_signpost(
+            app,
+            name,
+            f"'edgecls {name}' is installed but cannot be loaded: {wrong}",
+            f"pip install --force-reinstall --no-deps {package}",
+        )
+    else:
+        app.command(name)(guarded(command))
+
+
+def _add_signpost(app: typer.Typer, name: str, problem: str, hint: str) -> None:
+    settings = {
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "help_option_names": [],
+    }
+
+    @app.command(name, help=_HELP.get(name, problem), context_settings=settings)
+    def signpost() -> None:
+        _print_error(problem, hint)
+        raise typer.Exit(EXIT_USAGE)
+
+
+def _print_error(problem: str, hint: str) -> None:
+    print(f"error: {printable(problem)}", file=sys.stderr)
+    if hint:
+        print(f"  hint: {printable(hint)}", file=sys.stderr)

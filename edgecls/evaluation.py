@@ -1,0 +1,97 @@
+"""How good a model file is on labelled pictures, measured on this machine's engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from edgecls.classifier import Classifier
+from edgecls.contract.labels import Labels
+from edgecls.errors import DatasetError, PictureError
+from edgecls.metrics import Quality, measure
+from edgecls.pictures import DIGITS, PictureSet, open_pictures
+
+
+class Advance(Protocol):
+    """Called after each picture with how many are done."""
+
+    def __call__(self, done: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Measured quality, and which pictures could not be read (name and reason)."""
+
+    quality: Quality
+    unreadable: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """As `edgecls evaluate --json` prints it."""
+        return {**self.quality.to_json(), "unreadable": len(self.unreadable)}
+
+
+def evaluate(
+    classifier: Classifier, origin: str, start: Callable[[int], Advance] | None = None
+) -> Evaluation:
+    """Classify every picture of a set and compare with its label.
+
+    Args:
+        classifier: An open model.
+        origin: `digits` (the 1,000 held-out ones) or a folder with one folder a class, named by
+            label or by class number.
+        start: Called with the number of pictures; gives what to call after each.
+
+    Raises:
+        DatasetError: A folder's name is no label of the model, or no picture can be read.
+    """
+    pictures = open_pictures(origin)
+    positions = _positions(pictures, origin)
+    class_of = _match_labels(pictures.labels, classifier.labels)
+    advance = start(len(positions)) if start else None
+    scores, targets, unreadable = [], [], []
+    for done, position in enumerate(positions, start=1):
+        try:
+            frame = pictures.load_frame(int(position))
+        except PictureError as wrong:
+            unreadable.append(wrong.problem)
+        else:
+            scores.append(classifier.classify(frame).scores)
+            targets.append(class_of[int(pictures.targets[position])])
+        if advance:
+            advance(done)
+    if not scores:
+        raise DatasetError(
+            f"none of the {len(positions)} pictures in {origin!r} can be read",
+            hint=f"the first: {unreadable[0]}",
+        )
+    quality = measure(np.stack(scores), np.array(targets, np.int64), classifier.labels)
+    return Evaluation(quality, tuple(unreadable))
+
+
+def _positions(pictures: PictureSet, origin: str) -> npt.NDArray[np.int64]:
+    if origin == DIGITS:
+        from edgecls.pictures.digits import DigitPictures
+
+        return DigitPictures().held_out
+    return np.arange(len(pictures))
+
+
+def _match_labels(folders: Labels, labels: Labels) -> list[int]:
+    """The class index of each folder, by the label's name or its number."""
+    by_name = {name: index for index, name in enumerate(labels)}
+    by_number = {str(index): index for index in range(len(labels))}
+    if all(name in by_name for name in folders):
+        return [by_name[name] for name in folders]
+    if all(name in by_number for name in folders):
+        return [by_number[name] for name in folders]
+    strangers = [name for name in folders if name not in by_name]
+    raise DatasetError(
+        f"the folder {strangers[0]!r} is no label of the model"
+        + (f" (and {len(strangers) - 1} more)" if len(strangers) > 1 else ""),
+        hint=f"name the folders as the labels ({', '.join(labels.names[:5])}, ...)"
+        f" or as class numbers (0 to {len(labels) - 1})",
+    )
