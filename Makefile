@@ -1,0 +1,43 @@
+# Each target sets up what it needs in .venv, on a fresh Debian with Python 3.11 or later.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+PROJECTS := pyproject.toml convert/pyproject.toml train/pyproject.toml
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
+.PHONY: demo test check bench clean
+
+demo: $(VENV)/product.stamp  ## the main job on the built-in digits, in ./demo
+	rm -rf demo && mkdir demo
+	cd demo && ../$(BIN)/edgecls train
+	cd demo && ../$(BIN)/edgecls convert --int8
+	cd demo && ../$(BIN)/edgecls camera --model model.tflite --source 'fake:digits?fps=100'
+
+test: $(VENV)/dev.stamp  ## everything a newcomer needs to know that it works
+	$(BIN)/python -m pytest
+
+check: $(VENV)/dev.stamp  ## lint, format, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+bench: $(VENV)/dev.stamp  ## ratios against what a user would write instead
+	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+
+clean:
+	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "error: edgecls needs Python 3.11 or later, $(PYTHON) is older"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/product.stamp: $(VENV)/bin/python $(PROJECTS) constraints.txt
+	$(PIP) install --quiet -c constraints.txt -e . -e ./convert -e ./train
+	touch $@
+
+$(VENV)/dev.stamp: $(VENV)/product.stamp requirements-dev.txt
+	$(PIP) install --quiet -c constraints.txt -r requirements-dev.txt
+	touch $@
