@@ -40,13 +40,14 @@ class Capture:
         self.dropped = 0
         self.unreadable = 0
         self.failure: Exception | None = None
-        self.is_over = False
         self._open_source = open_source
         self._source: Source | None = None
         self._stop = stop
         self._emit = emit
         self._first_index = 0
+        self._next_index = 0
         self._slot: CapturedFrame | None = None
+        self._has_ended = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._work, name="capture", daemon=True)
 
@@ -62,12 +63,18 @@ class Capture:
     def take(self) -> CapturedFrame | None:
         """The newest frame; None when none came for a moment, or none will (`is_over`)."""
         with self._changed:
-            if self._slot is None and not self.is_over:
+            if self._slot is None and not self._has_ended:
                 self._changed.wait(_POLL_S)
             frame, self._slot = self._slot, None
             self.taken += frame is not None
             self._changed.notify_all()
             return frame
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every frame was taken and none will come any more."""
+        with self._changed:
+            return self._has_ended and self._slot is None
 
     def close(self) -> None:
         """End reading and let go of the source; needs `stop` to be set."""
@@ -85,7 +92,7 @@ class Capture:
             self.failure = wrong
         finally:
             with self._changed:
-                self.is_over = True
+                self._has_ended = True
                 self._changed.notify_all()
 
     def _read_from(self, source: Source) -> Source | None:
@@ -104,6 +111,7 @@ class Capture:
             return None
         if self._first_index:
             frame = dataclasses.replace(frame, index=frame.index + self._first_index)
+        self._next_index = frame.index + 1
         self._put(frame, waits=not source.is_live)
         return source
 
@@ -111,6 +119,8 @@ class Capture:
         with self._changed:
             while waits and self._slot is not None and not self._stop.is_set():
                 self._changed.wait(_POLL_S)
+            if waits and self._slot is not None:
+                return  # stopped: what nobody will take was not dropped
             self.dropped += self._slot is not None
             self._slot = frame
             self._changed.notify_all()
@@ -118,7 +128,7 @@ class Capture:
     def _reopen(self, source: Source, wrong: SourceError) -> Source | None:
         source.close()
         self._emit(SourceEvent("lost", time.time(), source.name, wrong.problem))
-        self._first_index = self.taken + self.dropped + self.unreadable
+        self._first_index = self._next_index
         delay_s = _FIRST_RETRY_S
         while not self._stop.wait(delay_s):
             try:

@@ -73,7 +73,8 @@ class Loop:
         self._classifier = classifier
         self._sinks = sinks
         self._stop = threading.Event()
-        self._capture = Capture(open_source, self._stop, self._emit)
+        self._end = threading.Event()
+        self._capture = Capture(open_source, self._end, self._emit)
         self._thresholds = _thresholds(classifier, self._settings.threshold)
         self._latencies = Latencies()
         self._queues: list[QueuedSink] = []
@@ -91,13 +92,15 @@ class Loop:
             EngineError: The engine failed.
         """
         source = self._capture.open()
-        self._queues = [QueuedSink(sink, drops=source.is_live) for sink in self._sinks]
+        self._queues = [
+            QueuedSink(sink, drops=source.is_live, stop=self._stop) for sink in self._sinks
+        ]
         started = time.monotonic()
         try:
             self._capture.start()
             self._loop(source, started)
         finally:
-            self._stop.set()
+            self._end.set()
             self._capture.close()
             summary = self._summarize(time.monotonic() - started)
             self._emit(summary)
@@ -116,7 +119,8 @@ class Loop:
         next_start = started
         while not self._stop.is_set() and time.monotonic() < end:
             if settings.fps and (wait := next_start - time.monotonic()) > 0:
-                self._stop.wait(min(wait, _POLL_S))
+                # No `Event.wait`: a signal handler that sets the event would lock itself out.
+                time.sleep(min(wait, _POLL_S))
                 continue
             frame = self._capture.take()
             if frame is None:
@@ -180,6 +184,11 @@ class Loop:
     def sink_failures(self) -> list[SinkError]:
         """What sinks said when they gave up."""
         return [sink.failure for sink in self._queues if sink.failure is not None]
+
+    @property
+    def has_stuck_sink(self) -> bool:
+        """Whether, after `run`, a sink still hangs in an event."""
+        return any(sink.is_stuck for sink in self._queues)
 
 
 @dataclass(slots=True)

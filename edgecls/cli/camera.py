@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 
@@ -73,9 +73,11 @@ def camera(
     classifier = open_classifier(model, labels, runtime, threads)
     _verify(classifier, is_verified=is_verified)
     loop = Loop(lambda: open_source(source), classifier, _open_sinks(as_json, jsonl), settings)
-    interrupts = _Interrupts(loop)
-    summary = loop.run()
-    interrupts.restore()
+    with _Interrupts(loop) as interrupts:
+        summary = loop.run()
+    if loop.has_stuck_sink:
+        # Its thread holds the lock of stdout, for which Python would wait at its end.
+        os._exit(130 if interrupts.is_interrupted else 0)
     if interrupts.is_interrupted:
         raise typer.Exit(130)
     for failure in loop.sink_failures:
@@ -114,7 +116,10 @@ class _Interrupts:
             for number in (signal.SIGINT, signal.SIGTERM)
         }
 
-    def restore(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_wrong: object) -> None:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
 

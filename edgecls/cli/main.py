@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import sys
@@ -46,19 +47,35 @@ EXIT_INTERRUPTED: Final = 130
 
 def main() -> None:
     """Run `edgecls`."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started it: `edgecls ... >&-`
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         make_app()()
     finally:
-        _flush_or_forget()
+        _flush()
 
 
-def _flush_or_forget() -> None:
-    """Without this, Python complains at exit about a reader that went away."""
+def _flush() -> None:
+    """Without this, Python complains at exit about a reader that went away or a full disk."""
     try:
         sys.stdout.flush()
-    except OSError:
+    except OSError as wrong:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(wrong, BrokenPipeError):
+            _print_error(*_explain(wrong))
+            sys.exit(EXIT_ERROR)
+
+
+def _explain(wrong: Exception) -> tuple[str, str]:
+    """Problem and hint of what no command expects."""
+    if isinstance(wrong, OSError) and wrong.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"the output cannot be written: {wrong.strerror}", "free some space"
+    return (
+        f"edgecls failed in a way it should not: {type(wrong).__name__}: {wrong}",
+        "set EDGECLS_DEBUG=1 to see where, and please report it",
+    )
 
 
 def make_app() -> typer.Typer:
@@ -121,10 +138,7 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
         except Exception as wrong:
             if os.environ.get("EDGECLS_DEBUG"):
                 raise
-            _print_error(
-                f"edgecls failed in a way it should not: {type(wrong).__name__}: {wrong}",
-                "set EDGECLS_DEBUG=1 to see where, and please report it",
-            )
+            _print_error(*_explain(wrong))
             raise typer.Exit(EXIT_ERROR) from None
 
     return run
@@ -143,7 +157,7 @@ def _options(
 def _add_installed(app: typer.Typer, name: str, point: EntryPoint) -> None:
     try:
         command = point.load()
-    except ImportError as wrong:  # a half-installed workstation part leaves the board's part alone
+    except Exception as wrong:  # noqa: BLE001  # a half-installed part leaves the board's alone
         package = point.dist.name if point.dist else point.module
         _add_signpost(
             app,

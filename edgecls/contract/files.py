@@ -21,7 +21,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     """
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    except OSError as wrong:
+    except (OSError, ValueError) as wrong:  # ValueError: a NUL in the name
         raise _cannot_write(path, wrong) from wrong
     try:
         with os.fdopen(handle, "wb") as out:
@@ -60,8 +60,10 @@ def read_regular_file(path: Path, limit_bytes: int, error: type[EdgeclsError]) -
     except (OSError, ValueError) as wrong:  # ValueError: a NUL in the name
         reason = wrong.strerror if isinstance(wrong, OSError) else wrong
         raise error(f"cannot open {str(path)!r}: {reason}") from wrong
-    with os.fdopen(handle, "rb") as file:
-        status = os.fstat(file.fileno())
+    # Looked at before `open`, which fails on a folder with an error of its own.
+    with contextlib.ExitStack() as closing:
+        closing.callback(os.close, handle)
+        status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
             kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a device, pipe or socket"
             raise error(f"{str(path)!r} is {kind}, wanted a file")
@@ -70,7 +72,8 @@ def read_regular_file(path: Path, limit_bytes: int, error: type[EdgeclsError]) -
                 f"{str(path)!r} has {status.st_size >> 20} MiB, at most {limit_bytes >> 20} MiB"
             )
         try:
-            return file.read(limit_bytes + 1)
+            with open(handle, "rb", closefd=False) as file:
+                return file.read(limit_bytes + 1)
         except OSError as wrong:
             raise error(f"cannot read {str(path)!r}: {wrong.strerror}") from wrong
 
@@ -89,8 +92,9 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _cannot_write(path: Path, wrong: OSError) -> EdgeclsError:
+def _cannot_write(path: Path, wrong: OSError | ValueError) -> EdgeclsError:
+    reason = wrong.strerror if isinstance(wrong, OSError) else None
     return EdgeclsError(
-        f"cannot write {str(path)!r}: {wrong.strerror or wrong}",
+        f"cannot write {str(path)!r}: {reason or wrong}",
         hint="check that the folder exists, is writable and has free space",
     )

@@ -9,6 +9,8 @@ import numpy as np
 
 from edgecls.errors import DamagedModelError
 
+# In all lists together: a small file can name one long list a million times, and reading it as
+# often would take days. The largest classifiers have some ten thousand.
 MAX_ENTRIES: Final = 1_000_000
 
 
@@ -27,9 +29,9 @@ class Table:
         FlatBuffers internals, flatbuffers.dev/internals (tables, vtables, vectors).
     """
 
-    __slots__ = ("_content", "_position", "_size", "_vtable", "_vtable_size")
+    __slots__ = ("_budget", "_content", "_position", "_size", "_vtable", "_vtable_size")
 
-    def __init__(self, content: bytes, position: int) -> None:
+    def __init__(self, content: bytes, position: int, budget: list[int] | None = None) -> None:
         end = len(content)
         if position < 4 or position + 4 > end:
             raise damaged("a table lies beyond its end")
@@ -39,6 +41,7 @@ class Table:
         vtable_size, size = struct.unpack_from("<HH", content, vtable)
         if vtable_size < 4 or vtable + vtable_size > end or position + size > end:
             raise damaged("a table reaches beyond its end")
+        self._budget = [MAX_ENTRIES] if budget is None else budget  # shared by the whole file
         self._content = content
         self._position = position
         self._vtable = vtable
@@ -102,6 +105,7 @@ class Table:
     def raw(self, field: int) -> bytes:
         """A vector of bytes, or a string; empty when absent."""
         start, count = self._vector(field, 1)
+        self._spend(count // 64)
         return self._content[start : start + count]
 
     def text(self, field: int) -> str:
@@ -111,8 +115,7 @@ class Table:
     def numbers(self, field: int, dtype: str) -> list[float]:
         """A vector of scalars of a little-endian numpy dtype, such as `<f4`."""
         start, count = self._vector(field, np.dtype(dtype).itemsize)
-        if count > MAX_ENTRIES:
-            raise damaged(f"a list claims {count} entries")
+        self._spend(count)
         values: list[float] = np.frombuffer(self._content, dtype, count, start).tolist()
         return values
 
@@ -127,11 +130,16 @@ class Table:
     def table(self, field: int) -> Table | None:
         """A table that this one refers to."""
         target = self._target(field)
-        return Table(self._content, target) if target else None
+        return Table(self._content, target, self._budget) if target else None
 
     def tables(self, field: int) -> list[Table]:
         """A vector of tables; empty when absent."""
         start, count = self._vector(field, 4)
-        if count > MAX_ENTRIES:
-            raise damaged(f"a list claims {count} entries")
-        return [Table(self._content, self._follow(start + 4 * entry)) for entry in range(count)]
+        self._spend(count)
+        targets = (self._follow(start + 4 * entry) for entry in range(count))
+        return [Table(self._content, target, self._budget) for target in targets]
+
+    def _spend(self, entries: int) -> None:
+        self._budget[0] -= entries
+        if self._budget[0] < 0:
+            raise damaged(f"its lists claim more than {MAX_ENTRIES} entries")

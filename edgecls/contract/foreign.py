@@ -12,11 +12,23 @@ from edgecls.contract.labels import Labels
 from edgecls.contract.preprocessing import Preprocessing
 from edgecls.contract.structure import Structure
 from edgecls.contract.tflite_metadata import METADATA_NAME, StandardMetadata, read_metadata
-from edgecls.errors import InvalidValueError, NotAClassifierError
+from edgecls.errors import DamagedModelError, InvalidValueError, NotAClassifierError
 
 # The usual evaluation crop of ImageNet classifiers: resize to 256, keep the middle 224.
 FOREIGN_CROP_FRACTION = 0.875
 
+_MAX_NAMES_BYTES = 4 << 20
+# RecursionError and MemoryError: nesting without end; OverflowError: a class numbered 1e999.
+_UNREADABLE = (
+    ValueError,
+    SyntaxError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+    MemoryError,
+)
 _MAGICS = (
     (b"\x89PNG", "a PNG picture"),
     (b"\xff\xd8\xff", "a JPEG picture"),
@@ -124,7 +136,12 @@ def _find_labels(
 ) -> tuple[Labels, str]:
     if given is not None:
         return given, "as given"
-    if metadata and metadata.labels_file in attached:
+    if metadata and metadata.labels_file:
+        if metadata.labels_file not in attached:
+            raise DamagedModelError(
+                f"it ends before its labels ({metadata.labels_file!r:.60})",
+                hint="copy it again, or give the label file with --labels",
+            )
         return Labels.from_text(attached[metadata.labels_file]), "from the TFLite metadata"
     for name in ("metadata.json", "temp_meta.txt"):  # Ultralytics, newer and older
         if name in attached and (found := _ultralytics_names(attached[name])):
@@ -133,11 +150,11 @@ def _find_labels(
 
 
 def _ultralytics_names(content: bytes) -> Labels | None:
-    text = content.decode("utf-8", "replace")
+    text = content[:_MAX_NAMES_BYTES].decode("utf-8", "replace")
     try:
         value = json.loads(text) if text.startswith('{"') else ast.literal_eval(text)
         names = {int(index): str(name) for index, name in value["names"].items()}
-    except (ValueError, SyntaxError, KeyError, TypeError, AttributeError, RecursionError):
+    except _UNREADABLE:
         return None
     if sorted(names) != list(range(len(names))):
         return None

@@ -14,7 +14,7 @@ from edgecls.contract.card import ModelCard
 from edgecls.contract.files import read_regular_file, write_atomically
 from edgecls.contract.flatbuffer import damaged
 from edgecls.contract.foreign import Normalization, derive_card, describe_stranger
-from edgecls.contract.golden import FIXED_DATE, GoldenVectors
+from edgecls.contract.golden import FIXED_DATE, UNREADABLE_ZIP, GoldenVectors
 from edgecls.contract.labels import Labels
 from edgecls.contract.structure import Structure, Tensor, read_structure
 from edgecls.contract.tflite_metadata import LABELS_FILE, MARK_NAME, embed_metadata
@@ -30,6 +30,8 @@ CARD_FILE: Final = "card.json"
 GOLDEN_FILE: Final = "golden.npz"
 MAX_MODEL_BYTES: Final = 512 << 20
 MAX_ATTACHED_BYTES: Final = 80 << 20
+# The largest public set of classes, ImageNet-21k, has 21,843.
+MAX_CLASSES: Final = 100_000
 _IMAGE_DTYPES: Final = ("uint8", "int8", "float32")
 
 
@@ -162,7 +164,9 @@ def _read_attached(content: bytes) -> tuple[dict[str, bytes], int]:
         if "CRC" in str(wrong):
             raise damaged(f"an attachment has changed ({wrong})") from wrong
         return {}, len(content)  # most .tflite files of others have nothing attached
-    except (ValueError, RuntimeError, NotImplementedError, EOFError, OSError) as wrong:
+    except DamagedModelError:
+        raise
+    except UNREADABLE_ZIP as wrong:
         raise damaged(f"its attachments cannot be read ({wrong})") from wrong
 
 
@@ -222,10 +226,14 @@ def _check_is_classifier(structure: Structure) -> None:
             hint="export it with a fixed batch of 1, channels last",
         )
     scores = structure.tensors[structure.outputs[0]]
-    if scores.elements != scores.shape[-1]:
+    if not scores.shape or scores.elements != scores.shape[-1]:
         raise NotAClassifierError(
             f"its output has the shape {list(scores.shape)}, wanted one score a class",
             hint="detection and segmentation models are not classifiers",
+        )
+    if scores.elements > MAX_CLASSES:
+        raise NotAClassifierError(
+            f"it gives {scores.elements} scores, at most {MAX_CLASSES} classes are supported"
         )
     for what, tensor in (("input", image), ("output", scores)):
         if tensor.dtype not in _IMAGE_DTYPES:

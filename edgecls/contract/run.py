@@ -53,16 +53,24 @@ class RunFolder:
 
     def load_metrics(self) -> dict[str, Any]:
         """What training measured."""
-        metrics: dict[str, Any] = json.loads(self._read("metrics.json"))
+        text = self._read("metrics.json")
+        try:
+            metrics = json.loads(text)
+        except (ValueError, RecursionError) as wrong:
+            raise RunError(f"'{self.path}/metrics.json' is damaged: {wrong}") from wrong
+        if not isinstance(metrics, dict):
+            raise RunError(f"'{self.path}/metrics.json' is damaged: it holds no object")
         return metrics
 
     def load_split(self) -> list[SplitEntry]:
         """Which picture was used for what."""
         rows = csv.reader(io.StringIO(self._read("split.csv"), newline=""))
-        if next(rows, None) != ["name", "label", "subset"]:
-            raise RunError(f"'{self.path}/split.csv' does not begin with name,label,subset")
         try:
+            if next(rows, None) != ["name", "label", "subset"]:
+                raise RunError(f"'{self.path}/split.csv' does not begin with name,label,subset")
             return [SplitEntry(name, label, subset) for name, label, subset in rows]  # type: ignore[arg-type]  # refused there
+        except RunError:
+            raise
         except (ValueError, csv.Error) as wrong:
             raise RunError(f"'{self.path}/split.csv' is damaged: {wrong}") from wrong
 

@@ -16,6 +16,14 @@ from edgecls.errors import ModelFileError
 # Beyond these no classifier for a board goes; a damaged file easily does.
 MAX_TENSOR_BYTES: Final = 256 << 20
 MAX_RANK: Final = 8
+MAX_STEP: Final = 4096
+# Fields of the options that are strides and filter sizes: by a 0 an engine would divide.
+_STRIDED: Final = {
+    "CONV_2D": (1, 2),
+    "DEPTHWISE_CONV_2D": (1, 2),
+    "AVERAGE_POOL_2D": (1, 2, 3, 4),
+    "MAX_POOL_2D": (1, 2, 3, 4),
+}
 
 _DTYPES: Final = {
     0: ("float32", 4),
@@ -227,6 +235,11 @@ def _read_operator(table: Table, codes: list[tuple[str, int]], tensors: int) -> 
         len(inputs) < 2 or min(inputs[:2]) < 0 or len(outputs) != 1
     ):
         raise damaged(f"a {name} has {len(inputs)} inputs and {len(outputs)} outputs")
+    if name in _STRIDED:
+        options = table.table(4)
+        steps = [options.number(field, "i") if options else 0 for field in _STRIDED[name]]
+        if not all(1 <= step <= MAX_STEP for step in steps):
+            raise damaged(f"a {name} has the strides and filter sizes {steps}")
     return Operator(name, version, inputs, outputs)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 import time
@@ -11,6 +12,7 @@ from edgecls.contract.events import Event
 from edgecls.errors import SinkError
 
 QUEUE_LIMIT: Final = 256
+CLOSE_TIMEOUT_S: Final = 1.0
 
 
 class Sink(Protocol):
@@ -37,14 +39,23 @@ class QueuedSink:
         drops: Whether a full queue gives up its oldest event and counts it (a live loop), or the
             caller waits (a recording, of which nothing may be lost).
         limit: Events in the queue.
+        stop: Once it is set nothing waits for the sink, not even a recording.
     """
 
-    def __init__(self, sink: Sink, *, drops: bool, limit: int = QUEUE_LIMIT) -> None:
+    def __init__(
+        self,
+        sink: Sink,
+        *,
+        drops: bool,
+        limit: int = QUEUE_LIMIT,
+        stop: threading.Event | None = None,
+    ) -> None:
         self.name = sink.name
         self.dropped = 0
         self.failure: SinkError | None = None
         self._sink = sink
         self._drops = drops
+        self._stop = stop or threading.Event()
         self._queue: queue.Queue[Event | None] = queue.Queue(limit)
         # A daemon: a sink that blocks for ever must not keep the program from ending.
         self._thread = threading.Thread(target=self._work, name=f"sink {sink.name}", daemon=True)
@@ -54,15 +65,19 @@ class QueuedSink:
         """Queue an event; never raises, see `failure`."""
         while self._thread.is_alive():
             try:
-                if self._drops:
+                if self._hurries:
                     self._queue.put_nowait(event)
                 else:
                     self._queue.put(event, timeout=0.2)
             except queue.Full:
-                if self._drops:
+                if self._hurries:
                     self._drop_oldest()
             else:
                 return
+
+    @property
+    def _hurries(self) -> bool:
+        return self._drops or self._stop.is_set()
 
     def _drop_oldest(self) -> None:
         try:
@@ -71,16 +86,27 @@ class QueuedSink:
             return  # the sink took it this very moment
         self.dropped += 1
 
-    def close(self, timeout_s: float = 2.0) -> None:
-        """Let the sink finish what is queued, for at most `timeout_s`."""
+    def close(self, timeout_s: float = CLOSE_TIMEOUT_S) -> None:
+        """Let the sink finish what is queued.
+
+        Args:
+            timeout_s: For at most so long, where a full queue drops events or `stop` is set; else
+                for as long as it takes.
+        """
         end = time.monotonic() + timeout_s
-        while self._thread.is_alive() and time.monotonic() < end:
-            try:
-                self._queue.put(None, timeout=0.05)
-                break
-            except queue.Full:
+        is_told = False
+        while self._thread.is_alive() and (not self._hurries or time.monotonic() < end):
+            if is_told:
+                self._thread.join(0.05)
                 continue
-        self._thread.join(max(0.0, end - time.monotonic()))
+            with contextlib.suppress(queue.Full):
+                self._queue.put(None, timeout=0.05)
+                is_told = True
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether, after `close`, the sink still hangs in an event."""
+        return self._thread.is_alive()
 
     def _work(self) -> None:
         try:
@@ -88,6 +114,11 @@ class QueuedSink:
                 self._sink.handle(event)
             self._sink.close()
         except SinkError as wrong:
-            self.failure = wrong
+            self._give_up(wrong)
         except Exception as wrong:  # noqa: BLE001  # a sink must not take the loop with it
-            self.failure = SinkError(f"sink {self.name} failed: {wrong!r}")
+            self._give_up(SinkError(f"sink {self.name} failed: {wrong!r}"))
+
+    def _give_up(self, wrong: SinkError) -> None:
+        self.failure = wrong
+        with contextlib.suppress(OSError, ValueError):  # what failed may fail again
+            self._sink.close()

@@ -115,10 +115,15 @@ def _kind_of(text: str) -> str:
     if text.isdecimal() or text.startswith("/dev/video"):
         return "camera"
     path = Path(text)
-    if path.is_dir():
+    if text and path.is_dir():
         return "images"
-    if path.exists():
+    if path.is_file():
         return "images" if path.suffix.lower() in _PICTURE_SUFFIXES else "video"
+    if text and path.exists():
+        raise SourceError(
+            f"{text!r} is a pipe, a socket or a device that is no camera",
+            hint=f"known sources: {known_sources()}",
+        )
     raise SourceError(
         f"there is no source {text!r}: no such file, and not a way a source is written",
         hint=f"known sources: {known_sources()}",

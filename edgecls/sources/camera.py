@@ -31,7 +31,8 @@ def find_cameras(sys_folder: Path = _SYS) -> list[CameraInfo]:
     """Video devices, as the kernel lists them."""
     if not sys_folder.is_dir():
         return []
-    devices = sorted(sys_folder.glob("video*"), key=lambda path: int(path.name[5:] or 0))
+    found = (path for path in sys_folder.iterdir() if re.fullmatch(r"video\d+", path.name))
+    devices = sorted(found, key=lambda path: int(path.name[5:]))
     return [CameraInfo(f"/dev/{path.name}", _read_name(path / "name")) for path in devices]
 
 

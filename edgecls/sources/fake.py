@@ -10,9 +10,11 @@ Written `fake:NAME?option=value&option=value`:
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import parse_qsl
 
 import numpy as np
@@ -93,20 +95,31 @@ def open_source(text: str) -> FakeSource:
 
 
 def _parse_options(text: str, query: str) -> FakeOptions:
-    kinds = {name: type(getattr(FakeOptions(), name)) for name in FakeOptions.__slots__}
+    known = dataclasses.asdict(FakeOptions())
     values = {}
     for key, value in parse_qsl(query, keep_blank_values=True):
-        if key not in kinds:
+        if key not in known:
             raise SourceError(
-                f"{text!r} has the unknown option {key!r}", hint=f"known: {', '.join(kinds)}"
+                f"{text!r} has the unknown option {key!r}", hint=f"known: {', '.join(known)}"
             )
         try:
-            values[key] = kinds[key](value)
+            values[key] = _parse_number(value, type(known[key]))
         except ValueError as wrong:
-            raise SourceError(f"{text!r}: {key} is {value!r}, wanted a number") from wrong
-        if not 0 <= values[key] <= 1e9:
-            raise SourceError(f"{text!r}: {key} is {value!r}, wanted 0 or more")
+            raise SourceError(
+                f"{text!r}: {key} is {value!r}, wanted {wrong}",
+                hint=f"leave it out for {known[key]}",
+            ) from wrong
     return FakeOptions(**values)
+
+
+def _parse_number(value: str, kind: type[Any]) -> Any:
+    try:
+        number = kind(value)
+    except ValueError:
+        raise ValueError("a number" if kind is float else "a whole number") from None
+    if not 0 <= number <= 1e9:  # nan is not, either
+        raise ValueError("0 or more")
+    return number
 
 
 def _open_digits(text: str, options: FakeOptions) -> FakeSource:

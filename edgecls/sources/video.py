@@ -37,7 +37,10 @@ class VideoSource(Closing):
         arrived, pixels = self._capture.read()
         if not arrived:
             if self._index < 0:
-                raise SourceError(f"{self.name!r} is a video without one frame that can be decoded")
+                raise SourceError(
+                    f"{self.name!r} is a video without one frame that can be decoded",
+                    hint="check it with a player; it may be cut off or of an unusual codec",
+                )
             return None
         self._index += 1
         frame = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)

@@ -1,0 +1,65 @@
+"""TensorFlow and Keras, imported and run without their chatter."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+from edgecls.errors import NotInstalledError
+
+
+@contextlib.contextmanager
+def quietly() -> Iterator[None]:
+    """Drop everything that is printed meanwhile, by Python and by C++ alike.
+
+    TensorFlow's converter prints to stdout and stderr past every log level, so only redirecting
+    the descriptors silences it. They belong to the whole process: keep this block short, and show
+    no progress inside it.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    with contextlib.ExitStack() as undo:
+        undo.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore")
+        nowhere = undo.enter_context(open(os.devnull, "w", encoding="utf-8"))
+        for descriptor in (1, 2):
+            with contextlib.suppress(OSError):  # closed: then nobody is disturbed
+                saved = os.dup(descriptor)
+                undo.callback(os.close, saved)
+                undo.callback(os.dup2, saved, descriptor)
+                os.dup2(nowhere.fileno(), descriptor)
+        undo.enter_context(contextlib.redirect_stdout(nowhere))
+        undo.enter_context(contextlib.redirect_stderr(nowhere))
+        yield
+
+
+def import_tensorflow() -> tuple[Any, Any]:
+    """The modules `tensorflow` and `keras`, the latter on the former.
+
+    Raises:
+        NotInstalledError: One of them is missing, or Keras already runs on another backend.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # A run may have been trained on JAX; the file is the same, the converter needs TensorFlow.
+    if "keras" not in sys.modules:
+        os.environ["KERAS_BACKEND"] = "tensorflow"
+    try:
+        with quietly():
+            import tensorflow
+    except ImportError as missing:
+        raise NotInstalledError(
+            f"converting needs TensorFlow, which cannot be imported: {missing}",
+            hint="pip install edgecls-convert, on a 64-bit workstation",
+        ) from missing
+    with quietly():
+        import keras
+    if keras.config.backend() != "tensorflow":
+        raise NotInstalledError(
+            f"converting needs Keras on TensorFlow, here it runs on {keras.config.backend()}",
+            hint="set KERAS_BACKEND=tensorflow",
+        )
+    return tensorflow, keras

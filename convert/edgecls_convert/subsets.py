@@ -1,0 +1,142 @@
+"""The pictures that a run was trained with, by what they were used for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgecls.contract.card import ModelCard
+from edgecls.contract.run import RunFolder, Subset
+from edgecls.errors import DatasetError, PictureError, RunError
+from edgecls.imaging.prepare import Image, prepare
+from edgecls.pictures import PictureSet, open_pictures
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One labelled picture of a run.
+
+    Args:
+        name: In its picture set.
+        index: Its position there.
+        target: Its class, as an index into the card's labels.
+    """
+
+    name: str
+    index: int
+    target: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunPictures:
+    """The picture set of a run and which of its pictures went into which subset."""
+
+    pictures: PictureSet
+    card: ModelCard
+    subsets: dict[Subset, tuple[Example, ...]]
+
+    def load_image(self, example: Example) -> Image:
+        """Read and prepare one picture, exactly as a board would.
+
+        Returns:
+            uint8, the card's (height, width, depth).
+
+        Raises:
+            DatasetError: It can no longer be read.
+        """
+        try:
+            frame = self.pictures.load_frame(example.index)
+        except PictureError as wrong:
+            raise DatasetError(
+                f"a picture of the run can no longer be read: {wrong.problem}",
+                hint="restore it, or run 'edgecls train' again with the pictures as they are",
+            ) from wrong
+        return prepare(frame, self.card.preprocessing)
+
+
+def open_run_pictures(run: RunFolder, card: ModelCard) -> RunPictures:
+    """Find the pictures of a run where they were when it was trained.
+
+    Raises:
+        RunError: The run does not say what its pictures were, or not enough of them.
+        DatasetError: They are gone, or sorted otherwise than at training.
+    """
+    origin = card.provenance.get("data")
+    if not isinstance(origin, str):
+        raise RunError(
+            f"the card of '{run.path}' does not say which pictures it was trained with",
+            hint="run 'edgecls train' again",
+        )
+    try:
+        pictures = open_pictures(origin)
+    except DatasetError as wrong:
+        raise DatasetError(
+            f"the pictures of the run are not there any more: {wrong.problem}",
+            hint=f"put them back to '{origin}', or run 'edgecls train' again",
+        ) from wrong
+    subsets = _find_examples(run, card, pictures)
+    for subset, use in (("train", "calibrate with"), ("test", "measure with")):
+        if not subsets[subset]:  # type: ignore[index]  # both are subsets
+            raise RunError(
+                f"the split of '{run.path}' has no {subset} pictures to {use}",
+                hint="run 'edgecls train' again with more pictures",
+            )
+    return RunPictures(pictures, card, subsets)
+
+
+def choose_stratified(examples: Sequence[Example], count: int, seed: int) -> list[Example]:
+    """Choose `count` examples, from each class as many as from any other while it has some.
+
+    The choice depends on the names and the seed, not on the order of `examples`, and a larger
+    `count` with the same seed keeps the smaller choice.
+
+    Args:
+        examples: Fewer than `count` are all chosen.
+        count: How many.
+        seed: Of the shuffling.
+    """
+    random = np.random.default_rng(seed)
+    by_class: dict[int, list[Example]] = {}
+    for example in sorted(examples, key=lambda example: (example.target, example.name)):
+        by_class.setdefault(example.target, []).append(example)
+    shuffled = [[group[i] for i in random.permutation(len(group))] for group in by_class.values()]
+    order = random.permutation(len(shuffled))
+    deepest = max((len(group) for group in shuffled), default=0)
+    dealt = [shuffled[i][turn] for turn in range(deepest) for i in order if turn < len(shuffled[i])]
+    return dealt[:count]
+
+
+def count_per_class(examples: Sequence[Example], card: ModelCard) -> dict[str, int]:
+    """How many examples each label has, in the order of the labels."""
+    counts = Counter(example.target for example in examples)
+    return {label: counts[target] for target, label in enumerate(card.labels)}
+
+
+def _find_examples(
+    run: RunFolder, card: ModelCard, pictures: PictureSet
+) -> dict[Subset, tuple[Example, ...]]:
+    positions = {name: index for index, name in enumerate(pictures.names)}
+    targets = {label: target for target, label in enumerate(card.labels)}
+    found: dict[Subset, list[Example]] = {"train": [], "val": [], "test": []}
+    changed: list[str] = []
+    for entry in run.load_split():
+        if entry.label not in targets:
+            raise RunError(
+                f"'{run.path}/split.csv' has the label {entry.label!r}, which its card has not",
+                hint="the files come from different runs; run 'edgecls train' again",
+            )
+        index = positions.get(entry.name)
+        if index is None or pictures.labels[int(pictures.targets[index])] != entry.label:
+            changed.append(entry.name)
+        else:
+            found[entry.subset].append(Example(entry.name, index, targets[entry.label]))
+    if changed:
+        raise DatasetError(
+            f"{len(changed)} pictures of the run are gone from {pictures.origin!r} or have another"
+            f" label now, the first is {changed[0]!r}",
+            hint="restore them, or run 'edgecls train' again with the pictures as they are",
+        )
+    return {subset: tuple(examples) for subset, examples in found.items()}
