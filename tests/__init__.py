@@ -1,0 +1,1 @@
+"""Tests: the specification, in the layout of the package."""

@@ -1,0 +1,1 @@
+"""Networks that know pictures already, or whose form the field has agreed on."""
