@@ -18,12 +18,16 @@ from edgecls.contract.modelfile import ModelFile, load_model_file
 from edgecls.errors import EngineError, GoldenMismatchError
 from edgecls.imaging.decode import Frame
 from edgecls.imaging.prepare import Image, prepare
+from edgecls.metrics import temper
 from edgecls.runtimes import Runtime, Tensor, open_runtime
 
 Scores = npt.NDArray[np.float32]
 
 # A float engine's kernels differ between machines by rounding only.
 FLOAT_TOLERANCE: Final = 1e-3
+# These change how scores are stored, not what they are.
+_CARRIERS: Final = ("QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE", "CAST")
+_LOGIT_MAKERS: Final = ("FULLY_CONNECTED", "CONV_2D", "MEAN", "AVERAGE_POOL_2D", "ADD")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,9 +49,7 @@ class Classifier:
         self._output_params = model.output.to_quant_params()
         self._write_image = _writer_of(model)
         self._temperature = model.card.output.temperature
-        last = model.structure.operators[-1].name
-        # What ends in neither gives logits, if it ends in a layer that classifiers end in.
-        self._gives_logits = last in ("FULLY_CONNECTED", "CONV_2D", "RESHAPE", "MEAN", "ADD")
+        self._gives_logits = _gives_logits(model)
 
     @classmethod
     def open(
@@ -103,13 +105,7 @@ class Classifier:
             )
         if self._gives_logits:
             return _softmax(values / self._temperature)
-        values = np.maximum(values, 0.0)
-        if self._temperature != 1.0:
-            values = values ** (1.0 / self._temperature)
-        total = values.sum(axis=-1, keepdims=True)
-        # A quantized softmax does not add up to exactly 1; an all-zero one stays zero.
-        scores: Scores = np.divide(values, total, out=np.zeros_like(values), where=total > 0)
-        return scores
+        return temper(np.maximum(values, 0.0), self._temperature).astype(np.float32, copy=False)
 
     def top(self, scores: Scores, k: int) -> list[Prediction]:
         """The `k` best of scores (classes,), best first; ties go to the lower index."""
@@ -159,6 +155,17 @@ def replay_golden(classifier: Classifier) -> GoldenReport:
             )
         largest = max(largest, difference)
     return GoldenReport(len(golden), largest, unit)
+
+
+def _gives_logits(model: ModelFile) -> bool:
+    """Whether the scores come out of a layer that classifiers end in, without a softmax."""
+    maker = {
+        output: operator for operator in model.structure.operators for output in operator.outputs
+    }
+    operator = maker[model.structure.outputs[0]]
+    while operator.name in _CARRIERS and operator.inputs[0] in maker:
+        operator = maker[operator.inputs[0]]
+    return operator.name in _LOGIT_MAKERS
 
 
 def _softmax(logits: Scores) -> Scores:

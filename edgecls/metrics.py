@@ -48,12 +48,29 @@ class Quality:
     per_class: tuple[ClassQuality, ...]
     confusion: npt.NDArray[np.int64]
 
+    @property
+    def right(self) -> int:
+        """How many pictures were answered rightly."""
+        return int(self.confusion.trace())
+
+    @property
+    def macro_precision(self) -> float:
+        """Mean precision over the classes that have pictures."""
+        return _mean([quality.precision for quality in self.per_class if quality.images])
+
+    @property
+    def macro_recall(self) -> float:
+        """Mean recall over the classes that have pictures: the balanced accuracy."""
+        return _mean([quality.recall for quality in self.per_class if quality.images])
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON, shares of 1 rounded to six digits."""
         return {
             "images": self.images,
             "top1": round(self.top1, 6),
             "top5": round(self.top5, 6),
+            "macro_precision": round(self.macro_precision, 6),
+            "macro_recall": round(self.macro_recall, 6),
             "macro_f1": round(self.macro_f1, 6),
             "calibration_error": round(self.calibration_error, 6),
             "per_class": [
@@ -86,15 +103,18 @@ def measure(scores: Scores, targets: Targets, labels: Labels) -> Quality:
             f"scores of shape {scores.shape} do not fit {len(targets)} targets"
             f" and {len(labels)} labels"
         )
+    if targets.min() < 0 or targets.max() >= len(labels):
+        raise ShapeError(
+            f"targets from {targets.min()} to {targets.max()} do not fit {len(labels)} labels"
+        )
     predicted = scores.argmax(axis=1)
     confusion = count_confusion(targets, predicted, len(labels))
     per_class = tuple(_class_quality(labels[i], i, confusion) for i in range(len(labels)))
-    present = [quality.f1 for quality in per_class if quality.images]
     return Quality(
         images=len(targets),
         top1=float(np.mean(predicted == targets)),
         top5=top_k_accuracy(scores, targets, 5),
-        macro_f1=float(np.mean(present)),
+        macro_f1=_mean([quality.f1 for quality in per_class if quality.images]),
         calibration_error=calibration_error(scores, targets),
         per_class=per_class,
         confusion=confusion,
@@ -113,21 +133,131 @@ def top_k_accuracy(scores: Scores, targets: Targets, k: int) -> float:
     return float(np.mean((best == targets[:, None]).any(axis=1)))
 
 
+@dataclass(frozen=True, slots=True)
+class ScoreBin:
+    """The pictures whose best score lies in one range.
+
+    Args:
+        images: How many.
+        score: The mean of their best scores, 0 to 1.
+        accuracy: The share of them that is right.
+    """
+
+    images: int
+    score: float
+    accuracy: float
+
+
+def bin_scores(scores: Scores, targets: Targets, bins: int = 15) -> tuple[ScoreBin, ...]:
+    """Group pictures by their best score, in equal ranges from 0 to 1; empty ones are left out.
+
+    Args:
+        scores: (N, classes), 0 to 1.
+        targets: (N,), class indices.
+        bins: Number of ranges.
+
+    Source:
+        The reliability diagram of Guo et al. 2017, "On Calibration of Modern Neural Networks".
+    """
+    confidence = scores.max(axis=1)
+    right = scores.argmax(axis=1) == targets
+    edges = np.minimum((confidence * bins).astype(int), bins - 1)
+    counts = np.bincount(edges, minlength=bins)
+    hits = np.bincount(edges, weights=right, minlength=bins)
+    totals = np.bincount(edges, weights=confidence, minlength=bins)
+    return tuple(
+        ScoreBin(int(count), float(total / count), float(hit / count))
+        for count, total, hit in zip(counts, totals, hits, strict=True)
+        if count
+    )
+
+
 def calibration_error(scores: Scores, targets: Targets, bins: int = 15) -> float:
     """Expected calibration error: mean gap between the best score and being right.
 
     Source:
         Guo et al. 2017, "On Calibration of Modern Neural Networks", eq. 3.
     """
-    confidence = scores.max(axis=1)
-    right = scores.argmax(axis=1) == targets
-    edges = np.minimum((confidence * bins).astype(int), bins - 1)
-    counts = np.bincount(edges, minlength=bins)
-    gaps = np.abs(
-        np.bincount(edges, weights=right, minlength=bins)
-        - np.bincount(edges, weights=confidence, minlength=bins)
+    found = bin_scores(scores, targets, bins)
+    gaps = sum(entry.images * abs(entry.accuracy - entry.score) for entry in found)
+    return float(gaps / len(targets))
+
+
+def temper(scores: Scores, temperature: float) -> Scores:
+    """Divide the logarithm of scores by a temperature, and make them add up to 1 again.
+
+    Args:
+        scores: (..., classes), 0 or more: softmax outputs, exact or quantized.
+        temperature: Above 1 makes them less certain, below 1 more; 1 only makes them add up.
+
+    Returns:
+        Same shape and dtype; scores that are all zero stay zero.
+
+    Source:
+        Guo et al. 2017, "On Calibration of Modern Neural Networks", eq. 9.
+    """
+    if temperature != 1.0:
+        scores = scores ** (1.0 / temperature)
+    total = scores.sum(axis=-1, keepdims=True)
+    # A quantized softmax does not add up to exactly 1.
+    tempered: Scores = np.divide(scores, total, out=np.zeros_like(scores), where=total > 0)
+    return tempered
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """What remains of a set of pictures when uncertain answers become "unknown".
+
+    Args:
+        images: All pictures.
+        answered: Those that got a label.
+        right: Those that got the right one.
+    """
+
+    images: int
+    answered: int
+    right: int
+
+    @property
+    def coverage(self) -> float:
+        """Share of the pictures that got a label."""
+        return self.answered / self.images if self.images else 0.0
+
+    @property
+    def precision(self) -> float:
+        """Share of the labels that are right; 1.0 where none was given."""
+        return self.right / self.answered if self.answered else 1.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON, with 95% confidence intervals."""
+        return {
+            "images": self.images,
+            "answered": self.answered,
+            "right": self.right,
+            "coverage": round(self.coverage, 6),
+            "coverage_interval": _rounded(wilson_interval(self.answered, self.images)),
+            "precision": round(self.precision, 6),
+            "precision_interval": _rounded(wilson_interval(self.right, self.answered)),
+        }
+
+
+def measure_rejection(
+    scores: Scores, targets: Targets, thresholds: npt.NDArray[np.floating[Any]]
+) -> Rejection:
+    """Count what is answered, and rightly, when each class must reach its threshold.
+
+    Args:
+        scores: (N, classes), 0 to 1.
+        targets: (N,), class indices.
+        thresholds: (classes,), 0 to 1.
+    """
+    predicted = scores.argmax(axis=1)
+    is_sure = scores.max(axis=1) >= thresholds[predicted]
+    return Rejection(
+        images=len(targets),
+        answered=int(is_sure.sum()),
+        right=int((is_sure & (predicted == targets)).sum()),
     )
-    return float(gaps.sum() / counts.sum())
 
 
 def wilson_interval(successes: int, total: int, z: float = 1.96) -> tuple[float, float]:
@@ -142,6 +272,14 @@ def wilson_interval(successes: int, total: int, z: float = 1.96) -> tuple[float,
     center = (share + z * z / (2 * total)) / (1 + z * z / total)
     half = z / (1 + z * z / total) * np.sqrt(share * (1 - share) / total + z * z / (4 * total**2))
     return max(0.0, float(center - half)), min(1.0, float(center + half))
+
+
+def _mean(values: list[float]) -> float:
+    return float(np.mean(values))
+
+
+def _rounded(interval: tuple[float, float]) -> list[float]:
+    return [round(share, 6) for share in interval]
 
 
 def _class_quality(label: str, index: int, confusion: npt.NDArray[np.int64]) -> ClassQuality:

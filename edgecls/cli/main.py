@@ -26,8 +26,8 @@ GROUP: Final = "edgecls.commands"
 # Commands that belong to a workstation, and the distribution that has them.
 ELSEWHERE: Final = {"train": "edgecls-train", "convert": "edgecls-convert"}
 _HELP: Final = {
-    "train": "Train a classifier from a folder of pictures (needs edgecls-train).",
-    "convert": "Convert a trained classifier to int8 (needs edgecls-convert).",
+    "train": "Train a classifier (needs edgecls-train).",
+    "convert": "Convert to int8 (needs edgecls-convert).",
 }
 _ORDER: Final = (
     "train",
@@ -144,14 +144,24 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def _options(
-    version: Annotated[
-        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
-    ] = False,
-) -> None:
-    if version:
+def _print_version(is_asked_for: bool) -> None:
+    if is_asked_for:
         print(f"edgecls {__version__}")
         raise typer.Exit
+
+
+def _options(
+    version: Annotated[  # its callback does the work, before a command is missed
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the version and exit.",
+            is_eager=True,
+            callback=_print_version,
+        ),
+    ] = False,
+) -> None:
+    """What stands before the command."""
 
 
 def _add_installed(app: typer.Typer, name: str, point: EntryPoint) -> None:

@@ -154,8 +154,9 @@ class _Fields:
     def number(self, name: str) -> float:
         value = self._value.get(name)
         # Beyond 2**53 no setting goes, and beyond 1e308 `float` fails.
-        is_whole = type(value) is int and abs(value) < 1 << 53
-        return float(value) if is_whole else self.get(name, float)
+        if type(value) is int and abs(value) < 1 << 53:
+            return float(value)
+        return self.get(name, float)
 
 
 def _parse(text: str | bytes) -> dict[str, Any]:

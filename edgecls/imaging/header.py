@@ -40,7 +40,9 @@ def read_header(content: bytes) -> Header:
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
         return Header("WebP", _webp_size(content))
     if content[:2] == b"BM" and len(content) >= 26:
-        width, height = struct.unpack_from("<ii", content, 18)
+        # The oldest header, of 12 bytes, has sides of 16 bits.
+        sides = "<HH" if content[14:18] == b"\x0c\0\0\0" else "<ii"
+        width, height = struct.unpack_from(sides, content, 18)
         return Header("BMP", (abs(height), abs(width)))
     if content[:4] in (b"II*\0", b"MM\0*"):
         return Header("TIFF")

@@ -10,7 +10,8 @@ MAX_PIXELS: Final = 1 << 26
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PIXELS))
 # A camera that hangs: OpenCV's own wait is 10 s, in which no one can stop the loop.
 os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "3")
-os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
+# What a decoder says of a damaged picture is said in our message, in one line.
+os.environ.setdefault("OPENCV_LOG_LEVEL", "FATAL")
 # FFmpeg's own complaints; what matters of them becomes an error with a hint.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 

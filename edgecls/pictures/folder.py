@@ -11,7 +11,7 @@ import numpy as np
 
 from edgecls.contract.files import read_regular_file
 from edgecls.contract.labels import Labels
-from edgecls.errors import DatasetError, PictureError
+from edgecls.errors import DatasetError, InvalidValueError, PictureError
 from edgecls.imaging.decode import Frame, decode
 
 MAX_PICTURE_BYTES: Final = 256 << 20
@@ -26,29 +26,32 @@ class FolderPictures:
     """Pictures in `root/<label>/**`, labels in alphabetical order.
 
     Raises:
-        DatasetError: No folder, fewer than two classes, or no pictures.
+        DatasetError: No folder, fewer than two classes, no pictures, or a folder whose name no
+            label may have.
     """
 
     def __init__(self, root: Path) -> None:
-        if not root.is_dir():
+        if not os.path.isdir(root):  # unlike `Path.is_dir`, False also for impossible names
             raise DatasetError(
                 f"there is no folder '{root}'",
                 hint="give a folder that holds one folder of pictures for each class",
             )
         self.root = root.resolve()
         self.origin = str(self.root)
-        classes = sorted(
-            entry.name
-            for entry in os.scandir(self.root)
-            if entry.is_dir() and not entry.name.startswith(".")
-        )
+        classes = _list_classes(self.root)
         if len(classes) < 2:
             found = f"only the class '{classes[0]}'" if classes else "no folders of classes"
             raise DatasetError(
                 f"'{root}' holds {found}, wanted at least two",
                 hint="sort the pictures into one folder a class: DATA/cat/*.jpg, DATA/dog/*.jpg",
             )
-        self.labels = Labels(tuple(classes))
+        try:
+            self.labels = Labels(tuple(classes))
+        except InvalidValueError as wrong:
+            raise DatasetError(
+                f"a folder in '{root}' cannot be a class: {wrong.problem}",
+                hint="rename that folder",
+            ) from wrong
         names: list[str] = []
         targets: list[int] = []
         for target, label in enumerate(classes):
@@ -96,7 +99,8 @@ def read_picture(path: Path) -> Frame:
 def find_files(root: Path) -> Iterator[Path]:
     """Every file below a folder that may be a picture, sorted within each folder.
 
-    Hidden files and known text files are left out; links are followed, loops are not.
+    Hidden files, known text files, pipes, sockets and devices are left out; links are followed,
+    loops are not. A link to nowhere is a picture that is missing, so it is given, not hidden.
     """
     seen: set[tuple[int, int]] = set()
     pending = [root]
@@ -113,16 +117,40 @@ def find_files(root: Path) -> Iterator[Path]:
         for entry in entries:
             if entry.name.startswith("."):
                 continue
-            if entry.is_dir():
+            if _is_folder(entry):
                 pending.append(Path(entry.path))
-            elif Path(entry.name).suffix.lower() not in _SIDECARS:
+            elif _may_be_picture(entry):
                 yield Path(entry.path)
 
 
 def find_pictures(paths: list[Path]) -> Iterator[Path]:
     """The given files, and every picture below the given folders, in order."""
     for path in paths:
-        if path.is_dir():
+        if os.path.isdir(path):
             yield from find_files(path)
         else:
             yield path
+
+
+def _list_classes(root: Path) -> list[str]:
+    try:
+        entries = list(os.scandir(root))
+    except OSError as wrong:
+        raise DatasetError(f"the folder '{root}' cannot be read: {wrong.strerror}") from wrong
+    return sorted(e.name for e in entries if _is_folder(e) and not e.name.startswith("."))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
+def _may_be_picture(entry: os.DirEntry[str]) -> bool:
+    if Path(entry.name).suffix.lower() in _SIDECARS:
+        return False
+    try:
+        return entry.is_file() or not os.path.exists(entry.path)
+    except OSError:  # a link to itself
+        return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 
 import numpy as np
@@ -18,7 +19,7 @@ class FakeRuntime:
     version = "1"
 
     def __init__(self, model: ModelFile, threads: int) -> None:
-        self.threads = threads
+        self.threads = min(threads, os.cpu_count() or 1)
         self._lock = threading.Lock()
         self._output = model.output
         self._image: Tensor | None = np.zeros(model.input.shape, model.input.dtype)

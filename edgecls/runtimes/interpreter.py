@@ -7,6 +7,7 @@ import os
 import sys
 import tempfile
 import threading
+import traceback
 from collections.abc import Iterator
 from typing import Any
 
@@ -44,7 +45,12 @@ class InterpreterRuntime:
             if self._interpreter is None:
                 raise EngineError("the model was closed")
             # No name may hold the view while the engine runs, or `invoke` refuses.
-            fill(self._input())
+            try:
+                fill(self._input())
+            except BaseException as wrong:
+                # Whoever holds the error holds the frames it came through, and they the view.
+                traceback.clear_frames(wrong.__traceback__)
+                raise
             try:
                 self._interpreter.invoke()
             except (ValueError, RuntimeError) as wrong:

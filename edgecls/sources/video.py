@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import math
+import os
 import time
+from typing import Final
 
 import numpy as np
 
 from edgecls.errors import SourceError
 from edgecls.imaging.opencv import cv2
 from edgecls.sources import CapturedFrame, Closing
+
+# FFmpeg would show a text file as a film of its letters, and go wherever a playlist points.
+_OPTIONS: Final = "|".join(
+    (
+        "format_whitelist;mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,ogg"
+        ",flv,asf,h264,hevc,av1,ivf,mjpeg,gif,dv,mxf,nut,yuv4mpegpipe",
+        "protocol_whitelist;file",
+    )
+)
 
 
 class VideoSource(Closing):
@@ -20,6 +31,7 @@ class VideoSource(Closing):
 
     def __init__(self, path: str) -> None:
         self.name = path
+        os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", _OPTIONS)  # read at each opening
         self._capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG)
         if not self._capture.isOpened():
             self._capture.release()

@@ -16,11 +16,13 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
+from edgecls.classifier import Classifier
 from edgecls.contract.card import ModelCard, Output
 from edgecls.contract.golden import GoldenVectors
 from edgecls.contract.labels import Labels
 from edgecls.contract.modelfile import ModelFile, parse_model_file, write_model_file
 from edgecls.contract.preprocessing import Channels, Crop, Preprocessing
+from edgecls.runtimes import open_runtime
 
 Dtype = Literal["uint8", "int8", "float32"]
 Array = npt.NDArray[Any]
@@ -139,15 +141,14 @@ def frame_of(label_index: int, classes: int = 10, size: tuple[int, int] = (48, 6
 
 def tiny_golden(flatbuffer: bytes, preprocessing: Preprocessing) -> GoldenVectors:
     """Golden vectors of black, gray, white and noise, as the default engine answers them."""
-    from edgecls.runtimes import open_runtime
-
     images = np.zeros((4, *preprocessing.shape), np.uint8)
     images[1], images[2] = 128, 255
     images[3] = np.random.default_rng(7).integers(0, 256, preprocessing.shape, np.uint8)
-    runtime = open_runtime(parse_model_file(flatbuffer, "tiny"))
-    outputs = [runtime.run(lambda tensor, i=i: np.copyto(tensor[0], images[i])) for i in range(4)]
-    runtime.close()
-    return GoldenVectors(images, np.stack(outputs))
+    model = parse_model_file(flatbuffer, "tiny.tflite")
+    classifier = Classifier(model, open_runtime(model))
+    outputs = np.stack([classifier.run_image(image) for image in images])
+    classifier.close()
+    return GoldenVectors(images, outputs)
 
 
 def build(model: TinyModel) -> bytes:

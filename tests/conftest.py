@@ -1,0 +1,20 @@
+"""What tests of several rooms share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The folder with real models and pictures that others made."""
+    place = os.environ.get("EDGECLS_DATA")
+    if not place:
+        pytest.skip("EDGECLS_DATA is not set: it names the folder with real models and pictures")
+    folder = Path(place).resolve()
+    if not folder.is_dir():
+        pytest.skip(f"EDGECLS_DATA names {place!r}, which is no folder")
+    return folder
