@@ -15,6 +15,8 @@ from edgecls.sources import CapturedFrame, Source
 _FIRST_RETRY_S: Final = 0.5
 _LAST_RETRY_S: Final = 5.0
 _POLL_S: Final = 0.1
+# Stopping must take less than 2 s in all, whatever hangs.
+_CLOSE_S: Final = 0.5
 
 
 class Capture:
@@ -79,7 +81,7 @@ class Capture:
     def close(self) -> None:
         """End reading and let go of the source; needs `stop` to be set."""
         if self._thread.is_alive():
-            self._thread.join(1.0)
+            self._thread.join(_CLOSE_S)
         # A camera that hangs in `read` keeps its thread: closing it under it would crash.
         if self._source is not None and not self._thread.is_alive():
             self._source.close()

@@ -1,4 +1,4 @@
-"""The camera loop: counts that add up, events, limits, and sinks and sources that fail."""
+"""The camera loop: counts that add up, limits, predictions, and changes of the steady label."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from edgecls.contract.events import (
     UNKNOWN,
     ChangeEvent,
     PredictionEvent,
-    SourceEvent,
     SummaryEvent,
 )
-from edgecls.errors import EngineError, InvalidValueError, SourceError
+from edgecls.errors import InvalidValueError
 from edgecls.imaging.opencv import cv2
 from edgecls.pipeline import Loop, LoopSettings
-from edgecls.sinks import QUEUE_LIMIT, Sink
+from edgecls.sinks import Sink
 from edgecls.sinks.fake import FakeSink
 from edgecls.sinks.jsonl import open_jsonl
 from edgecls.smoothing import Steadiness
-from edgecls.sources import CapturedFrame, Closing, open_source
+from edgecls.sources import open_source
+from tests.support.patience import patience
 from tests.support.tiny_model import brightness_of, frame_of, write_tiny_model
 
 # Gray is 0.299 R + 0.587 G + 0.114 B: black 0, blue 29, red 76, green 150, white 255. With eleven
@@ -81,13 +81,6 @@ def write_levels(path: Path, *levels: int) -> str:
     return str(path)
 
 
-class HangingSink(FakeSink):
-    """Never comes back from an event."""
-
-    def handle(self, event: object) -> None:  # noqa: ARG002
-        threading.Event().wait()
-
-
 class TestCounts:
     def test_every_frame_of_a_recording_is_classified(self, tiny: Classifier) -> None:
         summary, predictions, _ = run("fake:colors?fps=0&frames=40", tiny)
@@ -105,7 +98,9 @@ class TestCounts:
 
     def test_rate_and_time_fit_the_count(self, tiny: Classifier) -> None:
         summary, _, _ = run("fake:colors?fps=100&frames=21", tiny)
-        assert summary.seconds >= 0.2  # twenty steps of 10 ms
+        assert (
+            0.1 < summary.seconds < patience(2.0)
+        )  # twenty steps of 10 ms, less what opening took
         assert summary.fps == pytest.approx(summary.classified / summary.seconds)
 
     def test_every_stage_is_timed(self, tiny: Classifier) -> None:
@@ -133,7 +128,7 @@ class TestLimits:
 
     def test_so_many_seconds_and_no_more(self, tiny: Classifier) -> None:
         summary, _, _ = run("fake:colors?fps=0&loop=1", tiny, duration_s=0.3)
-        assert 0.3 <= summary.seconds < 1.0
+        assert 0.3 <= summary.seconds < patience(1.0)
 
     def test_so_many_frames_a_second_and_no_more(self, tiny: Classifier) -> None:
         summary, _, _ = run("fake:colors?fps=0&loop=1", tiny, duration_s=0.5, fps=20.0)
@@ -142,9 +137,10 @@ class TestLimits:
     def test_a_loop_that_is_stopped_ends_with_its_summary(self, tiny: Classifier) -> None:
         sink = FakeSink()
         loop = make_loop("fake:colors?fps=100&loop=1", tiny, sink)
+        start = time.monotonic()
         threading.Timer(0.2, loop.stop).start()
         summary = loop.run()
-        assert 0.2 <= summary.seconds < 1.0
+        assert 0.2 <= time.monotonic() - start < patience(1.2)
         assert sink.events[-1] is summary
 
     @pytest.mark.parametrize(
@@ -290,110 +286,3 @@ class TestChanges:
         first = replay(tmp_path / "first.jsonl")
         assert sum('"change"' in line for line in first) >= 2
         assert replay(tmp_path / "second.jsonl") == first
-
-
-class TestSinks:
-    def test_a_sink_that_hangs_neither_slows_nor_holds_up_a_live_loop(
-        self, tiny: Classifier
-    ) -> None:
-        quick = FakeSink()
-        loop = make_loop("fake:colors?fps=500&frames=400", tiny, HangingSink(), quick)
-        start = time.monotonic()
-        summary = loop.run()
-        assert time.monotonic() - start < 0.8 + 1.0 + 1.0  # the frames, the sink's time to close
-        assert summary.frames == 400
-        assert loop.has_stuck_sink
-        # Of all events before the summary one is in its hands and the newest are in its queue.
-        assert summary.sink_drops == {"fake": len(quick.events) - 1 - 1 - QUEUE_LIMIT}
-
-    def test_a_slow_sink_gets_every_event_of_a_recording(self, tiny: Classifier) -> None:
-        slow = FakeSink(delay_s=0.004)
-        summary = make_loop("fake:colors?fps=0&frames=300", tiny, slow).run()
-        assert sum(isinstance(event, PredictionEvent) for event in slow.events) == 300
-        assert slow.events[-1] is summary
-        assert summary.sink_drops == {}
-
-    @pytest.mark.parametrize("source", ["fake:colors?fps=0&loop=1", "fake:colors?fps=200&loop=1"])
-    def test_a_sink_that_fails_ends_the_loop_and_is_told(
-        self, tiny: Classifier, source: str
-    ) -> None:
-        other = FakeSink()
-        loop = make_loop(source, tiny, FakeSink(fail_after=3), other)
-        summary = loop.run()
-        assert [str(failure) for failure in loop.sink_failures] == [
-            "the fake sink is full, as it was told to be"
-        ]
-        assert other.events[-1] is summary
-
-    def test_a_recording_can_be_stopped_while_it_waits_for_a_sink(self, tiny: Classifier) -> None:
-        loop = make_loop("fake:colors?fps=0&loop=1", tiny, HangingSink())
-        threading.Timer(0.5, loop.stop).start()
-        start = time.monotonic()
-        summary = loop.run()
-        assert time.monotonic() - start < 0.5 + 2.0
-        assert loop.has_stuck_sink
-        assert summary.classified > QUEUE_LIMIT / 2
-
-
-class TestSources:
-    def test_a_source_that_cannot_be_opened(self, tiny: Classifier) -> None:
-        sink = FakeSink()
-        with pytest.raises(SourceError, match="there is no source"):
-            make_loop("nowhere.mp4", tiny, sink).run()
-        assert sink.events == []
-
-    def test_a_recording_that_breaks_off_is_an_error_after_the_summary(
-        self, tiny: Classifier
-    ) -> None:
-        sink = FakeSink()
-        with pytest.raises(SourceError, match="it was unplugged"):
-            make_loop("fake:colors?fps=0&fail_after=3", tiny, sink).run()
-        summary = sink.events[-1]
-        assert isinstance(summary, SummaryEvent)
-        assert summary.classified == 3
-
-    def test_a_camera_that_is_lost_is_back_and_its_numbers_go_on(self, tiny: Classifier) -> None:
-        sink = FakeSink()
-        loop = make_loop("fake:colors?fps=100&fail_after=5", tiny, sink, max_frames=8)
-        loop.run()
-        states = [event.state for event in sink.events if isinstance(event, SourceEvent)]
-        frames = [event.frame for event in sink.events if isinstance(event, PredictionEvent)]
-        assert states[:2] == ["lost", "back"]
-        assert frames == sorted(set(frames))
-        assert len(frames) == 8
-
-    def test_a_bug_in_a_source_reaches_the_caller(self, tiny: Classifier) -> None:
-        class BuggySource(Closing):
-            name, is_live, is_sequence = "buggy", True, True
-
-            def read(self) -> CapturedFrame | None:
-                raise ZeroDivisionError("a bug")
-
-        sink = FakeSink()
-        with pytest.raises(ZeroDivisionError, match="a bug"):
-            Loop(BuggySource, tiny, [sink]).run()
-        assert isinstance(sink.events[-1], SummaryEvent)
-
-    def test_a_source_that_hangs_can_be_stopped(self, tiny: Classifier) -> None:
-        gate = threading.Event()
-
-        class HangingSource(Closing):
-            name, is_live, is_sequence = "hanging", True, True
-
-            def read(self) -> CapturedFrame | None:
-                gate.wait()
-                return None
-
-        loop = Loop(HangingSource, tiny, [FakeSink()])
-        threading.Timer(0.1, loop.stop).start()
-        start = time.monotonic()
-        assert loop.run().frames == 0
-        assert time.monotonic() - start < 0.1 + 1.5
-        gate.set()
-
-    def test_an_engine_that_fails_is_an_error_after_the_summary(self, tiny: Classifier) -> None:
-        sink = FakeSink()
-        tiny.close()
-        with pytest.raises(EngineError, match="the model was closed"):
-            make_loop("fake:colors?fps=0", tiny, sink).run()
-        assert isinstance(sink.events[-1], SummaryEvent)

@@ -24,10 +24,15 @@ from edgecls.errors import EdgeclsError
 
 GROUP: Final = "edgecls.commands"
 # Commands that belong to a workstation, and the distribution that has them.
-ELSEWHERE: Final = {"train": "edgecls-train", "convert": "edgecls-convert"}
+ELSEWHERE: Final = {
+    "train": "edgecls-train",
+    "convert": "edgecls-convert",
+    "explain": "edgecls-train",
+}
 _HELP: Final = {
     "train": "Train a classifier (needs edgecls-train).",
     "convert": "Convert to int8 (needs edgecls-convert).",
+    "explain": "Show where a classifier looks (needs edgecls-train).",
 }
 _ORDER: Final = (
     "train",
@@ -35,6 +40,7 @@ _ORDER: Final = (
     "camera",
     "classify",
     "evaluate",
+    "explain",
     "inspect",
     "verify",
     "doctor",

@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.patience import patience
+
 EDGECLS = (sys.executable, "-m", "edgecls")
 LIVE = "fake:colors?fps=100&loop=1"
 BUFFERED = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
@@ -43,7 +45,7 @@ def camera(model: Path, source: str, *more: str) -> Iterator[subprocess.Popen[st
 
 def seconds_to_end(process: subprocess.Popen[str]) -> float:
     start = time.monotonic()
-    process.wait(10)
+    process.wait(60)
     return time.monotonic() - start
 
 
@@ -62,7 +64,7 @@ class TestSignals:
     def test_sigterm_ends_within_two_seconds(self, model: Path) -> None:
         with camera(model, "fake:colors?fps=0.01") as process:  # the next frame is far away
             process.send_signal(signal.SIGTERM)
-            assert seconds_to_end(process) < 2.0
+            assert seconds_to_end(process) < patience(2.0)
 
     @pytest.mark.parametrize("source", [LIVE.replace("100", "1000"), "fake:colors?fps=0&loop=1"])
     def test_sigterm_ends_a_loop_whose_reader_has_stopped_reading(
@@ -71,7 +73,7 @@ class TestSignals:
         with camera(model, source) as process:
             time.sleep(1.0)  # several pipes full
             process.send_signal(signal.SIGTERM)
-            assert seconds_to_end(process) < 3.0
+            assert seconds_to_end(process) < patience(3.0)
             assert process.returncode == 0
 
     def test_a_second_ctrl_c_ends_at_once(self, model: Path) -> None:
@@ -80,7 +82,7 @@ class TestSignals:
             process.send_signal(signal.SIGINT)
             time.sleep(0.1)
             process.send_signal(signal.SIGINT)
-            assert seconds_to_end(process) < 0.5
+            assert seconds_to_end(process) < patience(0.5)
             assert process.returncode == 130
 
     def test_ctrl_c_in_another_command(self, stranger: Path) -> None:

@@ -62,11 +62,13 @@ def test_json_is_one_line_with_the_promised_fields(conversion, other_process):
 
 
 def test_stderr_shows_progress_and_none_of_tensorflows_chatter(other_process):
-    assert other_process[1].stderr.splitlines() == [
-        "reading calibration pictures: 60/60",
-        "converting to float and int8: 3/3 int8",
-        "measuring float and int8: 300/300",
-    ]
+    lines = other_process[1].stderr.splitlines()
+    # A slow machine adds lines on the way: what counts is each title's last one, and no other.
+    assert {line.split(":")[0]: line for line in lines} == {
+        "reading calibration pictures": "reading calibration pictures: 60/60",
+        "converting to float and int8": "converting to float and int8: 3/3 int8",
+        "measuring float and int8": "measuring float and int8: 300/300",
+    }
 
 
 def test_people_get_a_short_table_and_the_next_command(digits_run, tmp_path, capsys):
