@@ -76,6 +76,7 @@ class Loop:
         self._end = threading.Event()
         self._capture = Capture(open_source, self._end, self._emit)
         self._thresholds = _thresholds(classifier, self._settings.threshold)
+        self._known_labels = frozenset(classifier.labels)
         self._latencies = Latencies()
         self._queues: list[QueuedSink] = []
         self._counts = _Counts()
@@ -143,7 +144,7 @@ class Loop:
         best = self._classifier.top(result.scores, self._settings.top_k)
         label = self._decide(result.scores)
         # A model of other labels cannot be right or wrong about this source.
-        truth = frame.truth if frame.truth in self._classifier.labels.names else ""
+        truth = frame.truth if frame.truth in self._known_labels else ""
         self._counts.add(label, truth)
         self._emit(
             PredictionEvent(frame.index, now, label, best[0].score, best, age_ms, truth, frame.name)

@@ -113,7 +113,7 @@ class SummaryEvent:
         classified: Went through the model.
         dropped: Overtaken by a newer frame.
         unreadable: Could not be decoded.
-        seconds: From the first frame to the end.
+        seconds: From the opened source to the end.
         fps: Classified per second.
         latency_ms: Stage -> p50, p95, p99.
         labelled: Classified frames whose truth the source knew.

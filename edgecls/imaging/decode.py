@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecls.errors import PictureError
-from edgecls.imaging.header import check_png_sums, read_header
+from edgecls.imaging.header import check_jpeg_end, check_png_sums, read_header
 from edgecls.imaging.opencv import MAX_PIXELS, cv2
 
 # Camera pixels: uint8, RGB, (height, width, 3).
@@ -43,10 +43,21 @@ def decode(content: bytes) -> Frame:
         )
     if header.format == "PNG":
         check_png_sums(content)
-    try:
-        frame = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_RGB)
-    except cv2.error:
-        frame = None
+    if header.format == "JPEG":
+        check_jpeg_end(content)
+    frame = _decode_rgb(np.frombuffer(content, np.uint8))
     if frame is None:
         raise PictureError(f"the {header.format} is cut off, damaged or too large")
-    return frame.astype(np.uint8, copy=False)
+    return frame
+
+
+def _decode_rgb(content: npt.NDArray[np.uint8]) -> Frame | None:
+    try:
+        if hasattr(cv2, "IMREAD_COLOR_RGB"):
+            frame = cv2.imdecode(content, cv2.IMREAD_COLOR_RGB)
+        else:  # OpenCV before 4.10, as Debian has it for 32-bit boards
+            frame = cv2.imdecode(content, cv2.IMREAD_COLOR)
+            frame = None if frame is None else cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+    except cv2.error:
+        return None
+    return None if frame is None else frame.astype(np.uint8, copy=False)

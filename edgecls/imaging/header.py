@@ -31,7 +31,8 @@ def read_header(content: bytes) -> Header:
     if not content:
         raise PictureError("the file is empty")
     if content.startswith(b"\xff\xd8\xff"):
-        return Header("JPEG", _jpeg_size(content))
+        height, width = struct.unpack_from(">HH", content, _find_jpeg_frame(content) + 5)
+        return Header("JPEG", (height, width))
     if content.startswith(b"\x89PNG\r\n\x1a\n"):
         return Header("PNG", _png_size(content))
     if content[:6] in (b"GIF87a", b"GIF89a") and len(content) >= 10:
@@ -80,6 +81,18 @@ def check_png_sums(content: bytes) -> None:
     raise PictureError("the PNG is cut off")
 
 
+def check_jpeg_end(content: bytes) -> None:
+    """Check that the scan of a JPEG comes to its end; older OpenCVs fill up what is missing.
+
+    Raises:
+        PictureError: The end mark is missing.
+    """
+    scan = content.find(b"\xff\xda", _find_jpeg_frame(content))
+    # Inside a scan the byte 0xFF is always followed by 0 or a restart mark, so this is the end.
+    if scan < 0 or content.find(b"\xff\xd9", scan) < 0:
+        raise PictureError("the JPEG is cut off")
+
+
 def _png_size(content: bytes) -> tuple[int, int]:
     if len(content) < 33 or content[12:16] != b"IHDR":
         raise PictureError("the PNG is cut off")
@@ -87,7 +100,8 @@ def _png_size(content: bytes) -> tuple[int, int]:
     return height, width
 
 
-def _jpeg_size(content: bytes) -> tuple[int, int]:
+def _find_jpeg_frame(content: bytes) -> int:
+    """Where the frame header of a JPEG begins, behind thumbnails and notes."""
     position = 2
     while position + 9 <= len(content):
         if content[position] != 0xFF:
@@ -97,8 +111,7 @@ def _jpeg_size(content: bytes) -> tuple[int, int]:
             position += 1
             continue
         if marker in _JPEG_FRAMES:
-            height, width = struct.unpack_from(">HH", content, position + 5)
-            return height, width
+            return position
         position += 2 + struct.unpack_from(">H", content, position + 2)[0]
     raise PictureError("the JPEG is cut off or damaged in its header")
 

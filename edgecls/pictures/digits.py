@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecls.contract.labels import Labels
+from edgecls.contract.run import Subset
 from edgecls.errors import DatasetError, NotInstalledError
 from edgecls.imaging.decode import Frame
 
@@ -39,6 +40,14 @@ class DigitPictures:
     def __len__(self) -> int:
         return len(self.targets)
 
+    @property
+    def given_subsets(self) -> tuple[Subset, ...]:
+        """The held-out digits are for testing, the others for training."""
+        subsets: list[Subset] = ["train"] * len(self)
+        for index in self.held_out:
+            subsets[index] = "test"
+        return tuple(subsets)
+
     def load_frame(self, index: int) -> Frame:
         """Digit `index` as a frame: uint8 RGB, (28, 28, 3), all channels alike."""
         return np.repeat(self._pixels[index, :, :, None], 3, axis=2)
@@ -47,6 +56,9 @@ class DigitPictures:
         """Its 784 pixels."""
         pixels: bytes = self._pixels[index].tobytes()
         return pixels
+
+    def find_file(self, index: int) -> None:
+        """Digits are no files."""
 
     @property
     def held_out(self) -> npt.NDArray[np.int64]:

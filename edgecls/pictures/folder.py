@@ -11,8 +11,10 @@ import numpy as np
 
 from edgecls.contract.files import read_regular_file
 from edgecls.contract.labels import Labels
+from edgecls.contract.run import Subset
 from edgecls.errors import DatasetError, InvalidValueError, PictureError
 from edgecls.imaging.decode import Frame, decode
+from edgecls.pictures.layout import Part, find_parts, is_folder
 
 MAX_PICTURE_BYTES: Final = 256 << 20
 # What people and systems put beside pictures; everything else is looked at by content.
@@ -23,7 +25,11 @@ _SIDECARS: Final = frozenset(
 
 
 class FolderPictures:
-    """Pictures in `root/<label>/**`, labels in alphabetical order.
+    """Pictures in `root/<label>/**` or `root/<subset>/<label>/**`, labels in alphabetical order.
+
+    Args:
+        root: A folder. Where it holds a folder `train` (or `training`) and beside it at most
+            `val` (`valid`, `validation`) and `test` (`testing`), these are the subsets.
 
     Raises:
         DatasetError: No folder, fewer than two classes, no pictures, or a folder whose name no
@@ -38,46 +44,36 @@ class FolderPictures:
             )
         self.root = root.resolve()
         self.origin = str(self.root)
-        classes = _list_classes(self.root)
-        if len(classes) < 2:
-            found = f"only the class '{classes[0]}'" if classes else "no folders of classes"
-            raise DatasetError(
-                f"'{root}' holds {found}, wanted at least two",
-                hint="sort the pictures into one folder a class: DATA/cat/*.jpg, DATA/dog/*.jpg",
-            )
-        try:
-            self.labels = Labels(tuple(classes))
-        except InvalidValueError as wrong:
-            raise DatasetError(
-                f"a folder in '{root}' cannot be a class: {wrong.problem}",
-                hint="rename that folder",
-            ) from wrong
+        parts = find_parts(self.root)
+        self.labels = _to_labels(root, parts)
         names: list[str] = []
         targets: list[int] = []
-        for target, label in enumerate(classes):
-            found_here = sorted(
-                path.relative_to(self.root).as_posix() for path in find_files(self.root / label)
-            )
-            if not found_here:
-                raise DatasetError(
-                    f"class '{label}' in '{root}' has no pictures",
-                    hint="put pictures into that folder or remove it",
-                )
-            names += found_here
-            targets += [target] * len(found_here)
+        subsets: list[Subset] = []
+        for part in parts:
+            for label in part.classes:
+                found = _list_pictures(self.root, part.folder / label)
+                names += found
+                targets += [self.labels.names.index(label)] * len(found)
+                subsets += [part.subset or "train"] * len(found)
         self.names = tuple(names)
         self.targets = np.array(targets, np.int64)
+        is_given = any(part.subset for part in parts)
+        self.given_subsets: tuple[Subset, ...] | None = tuple(subsets) if is_given else None
 
     def __len__(self) -> int:
         return len(self.names)
 
     def load_frame(self, index: int) -> Frame:
         """Decode picture `index`."""
-        return read_picture(self.root / self.names[index])
+        return read_picture(self.find_file(index))
 
     def load_bytes(self, index: int) -> bytes:
         """The file's bytes."""
-        return read_regular_file(self.root / self.names[index], MAX_PICTURE_BYTES, PictureError)
+        return read_regular_file(self.find_file(index), MAX_PICTURE_BYTES, PictureError)
+
+    def find_file(self, index: int) -> Path:
+        """The file of picture `index`."""
+        return self.root / self.names[index]
 
 
 def read_picture(path: Path) -> Frame:
@@ -117,7 +113,7 @@ def find_files(root: Path) -> Iterator[Path]:
         for entry in entries:
             if entry.name.startswith("."):
                 continue
-            if _is_folder(entry):
+            if is_folder(entry):
                 pending.append(Path(entry.path))
             elif _may_be_picture(entry):
                 yield Path(entry.path)
@@ -132,19 +128,39 @@ def find_pictures(paths: list[Path]) -> Iterator[Path]:
             yield path
 
 
-def _list_classes(root: Path) -> list[str]:
+def _to_labels(root: Path, parts: tuple[Part, ...]) -> Labels:
+    """The classes of the training pictures; the other parts may lack some, and have no others."""
+    classes = parts[0].classes
+    if len(classes) < 2:
+        found = f"only the class '{classes[0]}'" if classes else "no folders of classes"
+        raise DatasetError(
+            f"'{root}' holds {found}, wanted at least two",
+            hint="sort the pictures into one folder a class: DATA/cat/*.jpg, DATA/dog/*.jpg",
+        )
+    for part in parts[1:]:
+        strangers = sorted(set(part.classes) - set(classes))
+        if strangers:
+            raise DatasetError(
+                f"the class '{strangers[0]}' is in '{part.folder}' and not in '{parts[0].folder}'",
+                hint="give it pictures to train with, or remove that folder",
+            )
     try:
-        entries = list(os.scandir(root))
-    except OSError as wrong:
-        raise DatasetError(f"the folder '{root}' cannot be read: {wrong.strerror}") from wrong
-    return sorted(e.name for e in entries if _is_folder(e) and not e.name.startswith("."))
+        return Labels(classes)
+    except InvalidValueError as wrong:
+        raise DatasetError(
+            f"a folder in '{root}' cannot be a class: {wrong.problem}",
+            hint="rename that folder",
+        ) from wrong
 
 
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link to itself
-        return False
+def _list_pictures(root: Path, folder: Path) -> list[str]:
+    names = sorted(path.relative_to(root).as_posix() for path in find_files(folder))
+    if not names:
+        raise DatasetError(
+            f"class '{folder.name}' in '{folder.parent}' has no pictures",
+            hint="put pictures into that folder or remove it",
+        )
+    return names
 
 
 def _may_be_picture(entry: os.DirEntry[str]) -> bool:
