@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 PROJECTS := pyproject.toml convert/pyproject.toml train/pyproject.toml
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench docs clean
 
 demo: $(VENV)/product.stamp  ## the main job on the built-in digits, in ./demo
 	rm -rf demo && mkdir demo
@@ -25,6 +25,9 @@ check: $(VENV)/dev.stamp  ## lint, format, types, layers
 
 bench: $(VENV)/dev.stamp  ## ratios against what a user would write instead
 	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+
+docs: $(VENV)/dev.stamp  ## today's help into docs/commands
+	$(BIN)/python docs/commands/generate.py
 
 clean:
 	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache

@@ -13,7 +13,7 @@ from edgecls.classifier import Classifier
 from edgecls.contract.labels import Labels
 from edgecls.errors import DatasetError, PictureError
 from edgecls.metrics import Quality, measure
-from edgecls.pictures import DIGITS, PictureSet, open_pictures
+from edgecls.pictures import PictureSet, open_pictures
 
 
 class Advance(Protocol):
@@ -41,15 +41,15 @@ def evaluate(
 
     Args:
         classifier: An open model.
-        origin: `digits` (the 1,000 held-out ones) or a folder with one folder a class, named by
-            label or by class number.
+        origin: What `open_pictures` opens, classes named by label or by class number; of a set
+            with test pictures (as the digits have) only these count.
         start: Called with the number of pictures; gives what to call after each.
 
     Raises:
         DatasetError: A folder's name is no label of the model, or no picture can be read.
     """
     pictures = open_pictures(origin)
-    positions = _positions(pictures, origin)
+    positions = _positions(pictures)
     class_of = _match_labels(pictures.labels, classifier.labels)
     advance = start(len(positions)) if start else None
     scores, targets, unreadable = [], [], []
@@ -72,12 +72,12 @@ def evaluate(
     return Evaluation(quality, tuple(unreadable))
 
 
-def _positions(pictures: PictureSet, origin: str) -> npt.NDArray[np.int64]:
-    if origin == DIGITS:
-        from edgecls.pictures.digits import DigitPictures
-
-        return DigitPictures().held_out
-    return np.arange(len(pictures))
+def _positions(pictures: PictureSet) -> npt.NDArray[np.int64]:
+    """The test pictures of a set that says which these are; else all."""
+    given = pictures.given_subsets
+    if given is None or "test" not in given:
+        return np.arange(len(pictures))
+    return np.flatnonzero(np.array(given) == "test")
 
 
 def _match_labels(folders: Labels, labels: Labels) -> list[int]:

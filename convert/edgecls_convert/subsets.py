@@ -67,8 +67,9 @@ def open_run_pictures(run: RunFolder, card: ModelCard) -> RunPictures:
     origin = card.provenance.get("data")
     if not isinstance(origin, str):
         raise RunError(
-            f"the card of '{run.path}' does not say which pictures it was trained with",
-            hint="run 'edgecls train' again",
+            f"the run '{run.path}' was made without pictures to calibrate and measure with",
+            hint="make it again with some, one folder a class: edgecls train DATA --recipe"
+            f" {run.path / 'recipe.toml'}",
         )
     try:
         pictures = open_pictures(origin)
@@ -122,6 +123,9 @@ def _find_examples(
     targets = {label: target for target, label in enumerate(card.labels)}
     found: dict[Subset, list[Example]] = {"train": [], "val": [], "test": []}
     changed: list[str] = []
+    # Where the network's classes had names already, the folders may be called otherwise.
+    renamed = card.provenance.get("renamed")
+    label_of = renamed if isinstance(renamed, dict) else {}
     for entry in run.load_split():
         if entry.label not in targets:
             raise RunError(
@@ -129,7 +133,8 @@ def _find_examples(
                 hint="the files come from different runs; run 'edgecls train' again",
             )
         index = positions.get(entry.name)
-        if index is None or pictures.labels[int(pictures.targets[index])] != entry.label:
+        label = "" if index is None else pictures.labels[int(pictures.targets[index])]
+        if index is None or label_of.get(label, label) != entry.label:
             changed.append(entry.name)
         else:
             found[entry.subset].append(Example(entry.name, index, targets[entry.label]))

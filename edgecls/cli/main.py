@@ -17,6 +17,7 @@ from edgecls.cli.camera import camera
 from edgecls.cli.classify import classify
 from edgecls.cli.doctor import doctor
 from edgecls.cli.evaluate import evaluate
+from edgecls.cli.grouped import GroupedCommand
 from edgecls.cli.inspect import inspect
 from edgecls.cli.verify import verify
 from edgecls.console import printable
@@ -25,15 +26,22 @@ from edgecls.errors import EdgeclsError
 GROUP: Final = "edgecls.commands"
 # Commands that belong to a workstation, and the distribution that has them.
 ELSEWHERE: Final = {
+    "check": "edgecls-train",
     "train": "edgecls-train",
     "convert": "edgecls-convert",
     "explain": "edgecls-train",
+    "tune": "edgecls-train",
+    "label": "edgecls-train",
 }
 _HELP: Final = {
+    "check": "Look for problems in labelled pictures (needs edgecls-train).",
     "train": "Train a classifier (needs edgecls-train).",
     "convert": "Convert to int8 (needs edgecls-convert).",
     "explain": "Show where a classifier looks (needs edgecls-train).",
+    "tune": "Try several recipes, keep the best (needs edgecls-train).",
+    "label": "Propose labels for pictures (needs edgecls-train).",
 }
+# The three lines of the heart first.
 _ORDER: Final = (
     "train",
     "convert",
@@ -41,6 +49,9 @@ _ORDER: Final = (
     "classify",
     "evaluate",
     "explain",
+    "check",
+    "tune",
+    "label",
     "inspect",
     "verify",
     "doctor",
@@ -182,7 +193,7 @@ def _add_installed(app: typer.Typer, name: str, point: EntryPoint) -> None:
             f"pip install --force-reinstall --no-deps {package}",
         )
     else:
-        app.command(name)(guarded(command))
+        app.command(name, cls=GroupedCommand)(guarded(command))
 
 
 def _add_signpost(app: typer.Typer, name: str, problem: str, hint: str) -> None:

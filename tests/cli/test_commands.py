@@ -28,7 +28,8 @@ def test_help_shows_the_three_commands_that_matter_and_lists_all(cli: Cli) -> No
     for line in ("edgecls train", "edgecls convert --int8", "edgecls camera --model model.tflite"):
         assert f"  {line}\n" in text
     listed = re.findall(r"^  (\w+)  ", text.split("Commands:")[1], re.MULTILINE)
-    assert listed[: len(COMMANDS)] == list(COMMANDS)
+    assert listed[:3] == ["train", "convert", "camera"]
+    assert set(COMMANDS) | set(ELSEWHERE) <= set(listed)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -113,5 +113,5 @@ def test_a_run_without_a_subset_is_refused(folder_run, kept, message):
 
 def test_a_run_that_does_not_know_its_pictures_is_refused(folder_run, tmp_path):
     run = with_card(folder_run, tmp_path / "unknown", provenance={})
-    with pytest.raises(RunError, match="does not say which pictures it was trained with"):
+    with pytest.raises(RunError, match="made without pictures to calibrate and measure with"):
         open_run_pictures(RunFolder(run.path), run.load_card())

@@ -1,4 +1,4 @@
-"""Random changes to training images: `edgecls_train.augment`."""
+"""Where pixels of training images go, and what all changes keep to: `edgecls_train.augment`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,17 @@ import pytest
 from edgecls_train.augment import augment
 from edgecls_train.recipe import Augmentation
 
-STRONG = Augmentation(shift=0.3, rotation_degrees=30, zoom=0.3, flip=True)
+STRONG = Augmentation(
+    shift=0.3,
+    rotation_degrees=30,
+    zoom=0.3,
+    crop=0.5,
+    flip=True,
+    brightness=0.3,
+    contrast=0.3,
+    cutout=0.3,
+    randaugment=5,
+)
 
 
 @pytest.fixture
@@ -81,6 +91,11 @@ def test_shift_moves_a_dot_by_at_most_its_share_of_the_side(random):
     assert 5 <= columns.min() <= 6
 
 
+def test_a_shift_alone_moves_whole_pixels_and_blurs_nothing(random):
+    changed = augment(dot(10, 10, count=50), Augmentation(shift=0.2), random)
+    assert np.unique(changed).tolist() == np.unique(dot(10, 10)).tolist()
+
+
 def test_rotation_keeps_the_distance_from_the_middle(random):
     changed = augment(dot(10, 14, count=50), Augmentation(rotation_degrees=180), random)
     rows, columns = where_bright(changed)
@@ -95,3 +110,40 @@ def test_zoom_moves_what_is_off_the_middle_to_and_fro(random):
     assert columns.min() in (13, 14)
     assert columns.max() in (16, 17)
     assert set(rows) == {10}
+
+
+def ramp(count: int = 1) -> np.ndarray:
+    """From 0 on the left to 200 on the right, all rows alike."""
+    row = np.arange(0, 201, 10, dtype=np.uint8)
+    return np.broadcast_to(row[None, None, :, None], (count, 21, 21, 1)).copy()
+
+
+def test_a_crop_shows_a_part_of_the_image_and_nothing_from_outside(random):
+    changed = augment(ramp(60), Augmentation(crop=0.5), random)
+    # From one side to the other, brightness rises by what was kept of the 200.
+    kept = (changed[:, 10, -1, 0].astype(int) - changed[:, 10, 0, 0]) / 200
+    # Half of the area, and a third wider or narrower: sqrt(0.5 / (4/3)) = 0.61 at least.
+    assert 0.58 < kept.min() < 0.75
+    assert kept.max() <= 1.0
+    assert (np.diff(changed[:, 10, :, 0].astype(int), axis=1) >= 0).all()
+
+
+def test_a_crop_is_taken_from_anywhere(random):
+    changed = augment(ramp(60), Augmentation(crop=0.5), random)
+    left = changed[:, 10, 0, 0]
+    assert left.min() < 10
+    assert left.max() > 40
+
+
+@pytest.mark.parametrize(
+    "knob",
+    ["shift", "rotation_degrees", "zoom", "crop", "flip", "brightness", "contrast", "cutout"],
+)
+def test_one_knob_draws_no_random_numbers_from_the_others(knob):
+    """After any augmentation the generator stands at the same place."""
+    random = np.random.default_rng(4)
+    value = True if knob == "flip" else 0.3
+    augment(noise(3), Augmentation(**{knob: value}), random)
+    untouched = np.random.default_rng(4)
+    augment(noise(3), Augmentation(), untouched)
+    assert random.random() == untouched.random()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 
 import numpy as np
 import pytest
 
 from edgecls.errors import RecipeError
-from edgecls_train.fit import fit, predict, train_batches
-from edgecls_train.recipe import Augmentation, Optimizer
+from edgecls_train.backend import has_gpu
+from edgecls_train.fit import choose_policy, fit, predict
+from edgecls_train.recipe import Augmentation, Loss, Optimizer, Regularization
 from edgecls_train.split import Split
 from tests.train.made_data import stripes, stripes_recipe
 
@@ -21,42 +21,8 @@ SPLIT = Split(
     test=np.arange(3, 40, 4),
 )
 
-
-def epochs_of_batches(recipe, epochs: int) -> list:
-    """Batches of 8, 8 and 4."""
-    return list(itertools.islice(train_batches(stripes(), SPLIT.train, recipe), 3 * epochs))
-
-
-def test_an_epoch_of_batches_holds_every_training_image_once():
-    batches = epochs_of_batches(stripes_recipe(), 1)
-    assert [len(targets) for _, targets in batches] == [8, 8, 4]
-    seen = np.concatenate([images for images, _ in batches])
-    wanted = stripes().images[SPLIT.train]
-    assert sorted(image.tobytes() for image in seen) == sorted(
-        image.astype(np.float32).tobytes() for image in wanted
-    )
-
-
-def test_images_stay_bytes_of_0_to_255_as_floats():
-    images, _ = epochs_of_batches(stripes_recipe(), 1)[0]
-    assert images.dtype == np.float32
-    assert images.max() > 200
-
-
-def test_the_next_epoch_has_another_order():
-    batches = epochs_of_batches(stripes_recipe(), 2)
-    first, second = (np.concatenate([t for _, t in batches[i : i + 3]]) for i in (0, 3))
-    assert sorted(first) == sorted(second)
-    assert first.tolist() != second.tolist()
-
-
-def test_augmentation_changes_an_image_anew_in_every_epoch():
-    recipe = dataclasses.replace(stripes_recipe(), augmentation=Augmentation(shift=0.2))
-    batches = epochs_of_batches(recipe, 2)
-    originals = {image.astype(np.float32).tobytes() for image in stripes().images}
-    seen = [image.tobytes() for images, _ in batches for image in images]
-    assert len(set(seen)) == len(seen) == 40
-    assert not originals & set(seen)
+# 8 pictures of one class to train on, 2 of the other.
+UNEVEN = dataclasses.replace(SPLIT, train=np.array([0, 2, 4, 6, 8, 10, 12, 14, 30, 32]))
 
 
 def test_it_learns_what_can_be_learned():
@@ -99,3 +65,91 @@ def test_a_training_that_breaks_down_says_so():
     )
     with pytest.raises(RecipeError, match=r"broke down in epoch 1(.|\n)*lower learning_rate"):
         fit(stripes(), SPLIT, recipe)
+
+
+@pytest.fixture(scope="module")
+def plain_weights() -> list[np.ndarray]:
+    """What the recipe makes of uneven classes with every knob at rest."""
+    return fit(stripes(), UNEVEN, stripes_recipe())[0].get_weights()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"optimizer": Optimizer("sgd")}, id="another optimizer"),
+        pytest.param({"optimizer": Optimizer(momentum=0.5)}, id="another momentum"),
+        pytest.param({"optimizer": Optimizer(schedule="cosine")}, id="another schedule"),
+        pytest.param({"optimizer": Optimizer(warmup_epochs=1)}, id="a warm-up"),
+        pytest.param({"optimizer": Optimizer("adamw", weight_decay=0.1)}, id="weight decay"),
+        pytest.param({"loss": Loss("focal")}, id="another loss"),
+        pytest.param({"loss": Loss(label_smoothing=0.1)}, id="label smoothing"),
+        pytest.param({"loss": Loss(balance="weights")}, id="class weights"),
+        pytest.param({"loss": Loss(balance="sampling")}, id="balanced sampling"),
+        pytest.param({"regularization": Regularization(l1=0.01)}, id="l1"),
+        pytest.param({"regularization": Regularization(l2=0.01)}, id="l2"),
+        pytest.param({"augmentation": Augmentation(flip=True)}, id="an augmentation"),
+        pytest.param({"augmentation": Augmentation(mixup=0.4)}, id="mixup"),
+        pytest.param({"mixed_precision": "on"}, id="mixed precision"),
+        pytest.param({"layers": ("conv 4", "pool", "flatten", "dropout 0.5")}, id="dropout"),
+    ],
+)
+def test_a_knob_changes_the_weights_that_come_out(changes, plain_weights):
+    recipe = dataclasses.replace(stripes_recipe(), **changes)
+    weights = fit(stripes(), UNEVEN, recipe)[0].get_weights()
+    assert [w.shape for w in weights] == [w.shape for w in plain_weights]
+    assert not np.array_equal(weights[0], plain_weights[0])
+
+
+def test_early_stopping_ends_before_the_last_epoch_with_the_best_weights():
+    # All validation labels are wrong: the more is learned, the worse it looks.
+    targets = stripes().targets.copy()
+    targets[SPLIT.val] = 1 - targets[SPLIT.val]
+    data = dataclasses.replace(stripes(), targets=targets)
+    recipe = dataclasses.replace(
+        stripes_recipe(),
+        optimizer=Optimizer("sgd", learning_rate=0.01),
+        regularization=Regularization(early_stopping=2),
+    )
+    model, history = fit(data, SPLIT, recipe.override(epochs=60))
+    assert [epoch.epoch for epoch in history] == [1, 2, 3]
+    assert history[0].val_loss < history[1].val_loss
+    first, _ = fit(data, SPLIT, recipe.override(epochs=1))
+    for one, other in zip(model.get_weights(), first.get_weights(), strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_without_early_stopping_all_epochs_are_trained():
+    _, history = fit(stripes(), SPLIT, stripes_recipe().override(epochs=5))
+    assert len(history) == 5
+
+
+def test_what_was_trained_in_16_bits_is_a_network_in_32():
+    recipe = dataclasses.replace(stripes_recipe(), epochs=20, mixed_precision="on")
+    model, _ = fit(stripes(), SPLIT, recipe)
+    assert {layer.compute_dtype for layer in model.layers} == {"float32"}
+    scores = predict(model, stripes(), SPLIT.test)
+    assert (scores.argmax(axis=1) == stripes().targets[SPLIT.test]).all()
+
+
+@pytest.mark.parametrize(
+    ("mixed_precision", "policy"), [("on", "mixed_float16"), ("off", "float32")]
+)
+def test_mixed_precision_is_a_policy_of_keras(mixed_precision, policy):
+    assert choose_policy(mixed_precision) == policy
+
+
+def test_mixed_precision_is_by_itself_only_where_a_gpu_is():
+    wanted = "mixed_float16" if has_gpu() else "float32"
+    assert choose_policy("auto") == wanted
+
+
+def test_the_last_epochs_loss_is_the_mean_over_all_images():
+    # Without training, every batch has the same weights: 8 + 8 + 4 images count alike.
+    recipe = dataclasses.replace(
+        stripes_recipe(), epochs=1, optimizer=Optimizer("sgd", learning_rate=1e-9)
+    )
+    model, (epoch,) = fit(stripes(), SPLIT, recipe)
+    scores = predict(model, stripes(), SPLIT.train)
+    right = scores[np.arange(20), stripes().targets[SPLIT.train]]
+    assert epoch.loss == pytest.approx(-np.log(right).mean(), rel=1e-4)
+    assert epoch.accuracy == pytest.approx((right > 0.5).mean())

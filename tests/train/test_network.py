@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pytest
 
-from edgecls_train.backend import load_keras
-from edgecls_train.network import build_network, compile_network
-from edgecls_train.recipe import Optimizer
+from edgecls_train.backend import computing_in
+from edgecls_train.network import build_network
 from edgecls_train.recipe_file import load_recipe
 from tests.train.made_data import stripes_recipe
 
@@ -80,21 +77,11 @@ def test_scores_of_an_image_add_up_to_one():
     assert np.asarray(model(image)).sum() == pytest.approx(1.0)
 
 
-def test_a_cosine_schedule_begins_at_the_learning_rate_and_ends_at_zero():
-    recipe = dataclasses.replace(
-        stripes_recipe(), optimizer=Optimizer(learning_rate=0.01, schedule="cosine")
-    )
-    model = build_network(recipe, classes=2)
-    compile_network(model, recipe, steps=100)
-    # Keras hides a schedule behind its value at the current step.
-    schedule = load_keras().optimizers.serialize(model.optimizer)["config"]["learning_rate"]
-    assert schedule["class_name"] == "CosineDecay"
-    assert schedule["config"]["initial_learning_rate"] == 0.01
-    assert schedule["config"]["decay_steps"] == 100
-
-
-def test_a_constant_learning_rate_is_the_recipes():
-    recipe = dataclasses.replace(stripes_recipe(), optimizer=Optimizer(learning_rate=0.25))
-    model = build_network(recipe, classes=2)
-    compile_network(model, recipe, steps=100)
-    assert float(model.optimizer.learning_rate) == 0.25
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
+def test_scores_are_float32_whatever_the_layers_compute_in(policy):
+    with computing_in(policy):
+        model = build_network(stripes_recipe(), classes=2)
+    image = np.full((1, 8, 8, 1), 200, np.float32)
+    assert np.asarray(model(image)).dtype == np.float32
+    assert model.layers[1].compute_dtype == policy.removeprefix("mixed_")
+    assert {weight.dtype for weight in model.weights} == {"float32"}

@@ -10,6 +10,7 @@ import pytest
 from edgecls.contract.labels import Labels
 from edgecls.contract.preprocessing import Preprocessing
 from edgecls.contract.run import SplitEntry
+from edgecls.errors import DatasetError
 from edgecls.pictures import PictureSet
 from edgecls.pictures.digits import DigitPictures
 from edgecls.pictures.folder import FolderPictures
@@ -96,6 +97,103 @@ def test_a_tenth_of_the_other_digits_validates(digit_dataset, digits):
         "val": [40] * 10,
         "test": [100] * 10,
     }
+
+
+class GivenPictures:
+    """Says of `dataset_of` pictures what they are for."""
+
+    def __init__(self, dataset: Dataset, subsets: list[str]) -> None:
+        self.names = dataset.names
+        self.given_subsets = tuple(subsets)
+
+
+def test_subsets_that_the_set_gives_are_kept():
+    dataset = dataset_of([10, 10])
+    subsets = (["train"] * 6 + ["val"] * 3 + ["test"]) * 2
+    split = split_dataset(dataset, GivenPictures(dataset, subsets), seed=3)
+    assert split.train.tolist() == [*range(6), *range(10, 16)]
+    assert split.val.tolist() == [6, 7, 8, 16, 17, 18]
+    assert split.test.tolist() == [9, 19]
+
+
+@pytest.mark.parametrize(
+    ("subsets", "counts"),
+    [
+        pytest.param(
+            ["train"] * 80 + ["test"] * 20,
+            {"train": [72, 72], "val": [8, 8], "test": [20, 20]},
+            id="validation pictures are a tenth of the training pictures",
+        ),
+        pytest.param(
+            ["train"] * 80 + ["val"] * 20,
+            {"train": [68, 68], "val": [20, 20], "test": [12, 12]},
+            id="test pictures are 15% of the training pictures",
+        ),
+        pytest.param(
+            ["train"] * 100,
+            {"train": [70, 70], "val": [15, 15], "test": [15, 15]},
+            id="both are 15% of all",
+        ),
+    ],
+)
+def test_what_the_set_does_not_give_is_drawn_from_its_training_pictures(subsets, counts):
+    dataset = dataset_of([100, 100])
+    split = split_dataset(dataset, GivenPictures(dataset, subsets * 2), seed=3)
+    assert class_counts(dataset, split) == counts
+    given = np.array(subsets * 2)
+    assert set(split.train) <= set(np.flatnonzero(given == "train"))
+
+
+def subsets_of_groups(dataset: Dataset, split: Split) -> list[set[str]]:
+    """For each group of more than one picture, the subsets that it is in."""
+    assert dataset.groups is not None
+    found: dict[int, list[str]] = {}
+    for name, positions in split.subsets():
+        for position in positions:
+            found.setdefault(int(dataset.groups[position]), []).append(name)
+    return [set(names) for names in found.values() if len(names) > 1]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_no_group_straddles_the_split(folder, seed):
+    groups = np.arange(120)
+    groups[0:20] = 0  # a burst in the first class
+    groups[30:33] = 30
+    groups[70:78] = 70
+    groups[119] = 40  # a duplicate in another class
+    dataset = dataclasses.replace(dataset_of([60, 60]), groups=groups)
+    split = split_dataset(dataset, folder, seed)
+    assert [len(names) for names in subsets_of_groups(dataset, split)] == [1] * 4
+    counts = class_counts(dataset, split)
+    assert sum(map(sum, counts.values())) == 120
+    assert all(min(per_class) >= 1 for per_class in counts.values())
+    assert counts["train"][0] >= 30
+
+
+def test_shares_are_kept_with_groups(folder):
+    groups = np.repeat(np.arange(50), 2)
+    dataset = dataclasses.replace(dataset_of([60, 40]), groups=groups)
+    counts = class_counts(dataset, split_dataset(dataset, folder, seed=1))
+    assert counts["test"] == [8, 6]  # 9 is no whole number of pairs
+    assert counts["train"] == [44, 28]
+
+
+def test_three_groups_give_one_to_each_subset(folder):
+    dataset = dataclasses.replace(
+        dataset_of([30, 30]), groups=np.concatenate([np.repeat([0, 10, 20], 10), np.arange(30, 60)])
+    )
+    counts = class_counts(dataset, split_dataset(dataset, folder, seed=1))
+    assert [counts[name][0] for name in ("train", "val", "test")] == [10, 10, 10]
+
+
+def test_a_class_with_two_different_pictures_cannot_be_split(folder):
+    dataset = dataclasses.replace(
+        dataset_of([30, 30]), groups=np.concatenate([np.repeat([0, 10], 15), np.arange(30, 60)])
+    )
+    with pytest.raises(
+        DatasetError, match="class 'class 0' has 30 pictures to split, but only 2 different ones"
+    ):
+        split_dataset(dataset, folder, seed=1)
 
 
 def test_entries_name_every_picture_with_its_label_in_the_order_of_the_set():

@@ -10,10 +10,11 @@ import sys
 
 import pytest
 
-from edgecls.errors import DatasetError, RecipeError
+from edgecls.errors import DatasetError, RecipeError, RunError
+from edgecls.imaging.decode import decode
 from edgecls_train.cli.train import train
 
-QUICK = {"epochs": 1, "imgsz": 32}
+QUICK = {"recipe": "photos-small", "epochs": 1, "imgsz": 32}
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +40,8 @@ def test_the_summary_tells_the_accuracy_its_interval_and_what_comes_next(shapes,
     assert "on 6 test pictures (95% interval" in out
     assert "macro F1" in out
     assert "weakest class" in out
-    assert "runs/train/1" in out
+    assert "runs/train/1/report.html" in out
+    assert "the true accuracy may lie anywhere" in out  # what the diagnosis found
     assert out.endswith("edgecls convert --int8\n")
 
 
@@ -61,6 +63,23 @@ def test_without_data_the_digits_are_used_and_told(capsys):
     told = captured.err.splitlines()[0]
     assert told == "no DATA given: training on the built-in digits (5000 pictures)"
     assert "on 1000 test pictures" in captured.out
+
+
+def test_a_preview_is_drawn_and_nothing_is_trained(shapes, in_an_empty_folder, capsys):
+    train(str(shapes), recipe="photos-small", preview=in_an_empty_folder / "sheet.png")
+    assert [path.name for path in in_an_empty_folder.iterdir()] == ["sheet.png"]
+    # Twelve photos of each of three shapes: eight rows of 96 pixels, ten columns.
+    sheet = decode((in_an_empty_folder / "sheet.png").read_bytes())
+    assert sheet.shape == (8 * 96 + 7 * 4, 10 * 96 + 16 + 8 * 4, 3)
+    assert "sheet.png" in capsys.readouterr().out
+
+
+def test_a_run_is_resumed_by_its_folder_or_as_the_latest(shapes):
+    with pytest.raises(RunError, match=r"there is no interrupted run in 'runs/train'"):
+        train(resume=True)
+    train(str(shapes), **QUICK)
+    with pytest.raises(RunError, match=r"'runs/train/1' is complete"):
+        train("runs/train/1", resume=True)
 
 
 def no_folder(shapes):
@@ -133,7 +152,11 @@ def test_a_folder_whose_name_is_no_text_is_told_before_training(shapes, in_an_em
     ("options", "problem"),
     [
         pytest.param({"recipe": "nosuch"}, "no recipe 'nosuch'", id="an unknown recipe"),
-        pytest.param({"imgsz": 4}, "leaves nothing", id="images too small for the network"),
+        pytest.param(
+            {"recipe": "photos-small", "imgsz": 4},
+            "leaves nothing",
+            id="images too small for the network",
+        ),
     ],
 )
 def test_a_bad_recipe_is_told_and_nothing_is_written(shapes, in_an_empty_folder, options, problem):

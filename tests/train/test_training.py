@@ -18,9 +18,11 @@ from edgecls.contract.run import find_latest_run
 from edgecls.errors import EdgeclsError
 from edgecls.imaging.decode import decode
 from edgecls.pictures import open_pictures
+from edgecls_train.backbones.pretrained import has_weights
 from edgecls_train.backend import load_keras
 from edgecls_train.recipe import Recipe
 from edgecls_train.recipe_file import load_recipe
+from edgecls_train.recipe_keys import override_recipe
 from edgecls_train.training import default_recipe, train_classifier
 
 
@@ -37,6 +39,7 @@ def weights_of(run) -> list[bytes]:
 
 def test_a_run_holds_every_promised_file_and_nothing_else(digit_run):
     assert sorted(path.name for path in digit_run.run.path.iterdir()) == [
+        "augmentation.png",
         "card.json",
         "confusion.png",
         "curves.png",
@@ -44,6 +47,7 @@ def test_a_run_holds_every_promised_file_and_nothing_else(digit_run):
         "metrics.json",
         "model.keras",
         "recipe.toml",
+        "report.html",
         "split.csv",
     ]
 
@@ -125,7 +129,7 @@ def test_the_history_has_one_row_an_epoch(digit_run):
     assert all(math.isfinite(float(figure)) for row in rows for figure in row.values())
 
 
-@pytest.mark.parametrize("name", ["curves.png", "confusion.png"])
+@pytest.mark.parametrize("name", ["augmentation.png", "curves.png", "confusion.png"])
 def test_the_pictures_of_a_run_can_be_looked_at(digit_run, name):
     assert decode((digit_run.run.path / name).read_bytes()).shape[0] > 400
 
@@ -138,6 +142,12 @@ def test_the_stored_recipe_repeats_the_run_bit_for_bit(shapes, tmp_path, quick):
     assert second.run.path.name == "2"
     assert second.run.load_split() == first.run.load_split()
     assert weights_of(second.run) == weights_of(first.run)
+
+
+def test_with_early_stopping_the_metrics_say_that_the_best_epoch_is_kept(shapes, tmp_path, quick):
+    patient = override_recipe(quick, {"early_stopping": 9})
+    trained = train_classifier(open_pictures(str(shapes)), patient, tmp_path / "runs")
+    assert trained.metrics["weights"] == "best epoch"
 
 
 def test_a_folder_of_photos_is_learned(shapes, tmp_path, quick):
@@ -164,25 +174,30 @@ def test_unreadable_pictures_are_told_skipped_and_counted(shapes, tmp_path, quic
 
 def test_the_default_recipe_fits_the_data():
     assert default_recipe("digits").name == "cnn-deep"
-    assert default_recipe("/pictures/of/cats").name == "photos-small"
+    assert default_recipe("fashion-mnist").name == "fashion"
+    with_weights = has_weights("efficientnet-lite0")
+    wanted = "efficientnet-lite0" if with_weights else "photos-small"
+    assert default_recipe("/pictures/of/cats").name == wanted
 
 
 @contextmanager
-def ctrl_c_after_the_first_epoch(title, total):  # noqa: ARG001  # as progress is opened
-    def advance(done, note=""):  # noqa: ARG001  # as progress is reported
-        if title == "training":
-            raise KeyboardInterrupt
-
-    yield advance
+def ctrl_c_in_the_first_epoch(title, total):  # noqa: ARG001  # as progress is opened
+    if title == "training":
+        raise KeyboardInterrupt
+    yield no_advance
 
 
-def test_ctrl_c_leaves_no_half_run(shapes, tmp_path, quick):
+def no_advance(done, note=""):
+    """Show nothing."""
+
+
+def test_ctrl_c_before_the_first_epoch_leaves_nothing(shapes, tmp_path, quick):
     with pytest.raises(KeyboardInterrupt):
         train_classifier(
             open_pictures(str(shapes)),
             quick,
             tmp_path / "runs" / "train",
-            progress=ctrl_c_after_the_first_epoch,
+            progress=ctrl_c_in_the_first_epoch,
         )
     assert [path.name for path in tmp_path.iterdir()] == ["shapes"]
 
@@ -194,7 +209,7 @@ def test_ctrl_c_leaves_earlier_runs_alone(shapes, tmp_path, quick):
             open_pictures(str(shapes)),
             quick,
             tmp_path / "runs",
-            progress=ctrl_c_after_the_first_epoch,
+            progress=ctrl_c_in_the_first_epoch,
         )
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["1"]
 

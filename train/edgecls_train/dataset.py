@@ -1,13 +1,8 @@
-"""A data set in memory: every picture prepared once, so that no epoch decodes anything."""
+"""A data set: every picture prepared once, so that no epoch decodes anything."""
 
 from __future__ import annotations
 
 import hashlib
-import math
-import os
-from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,15 +11,14 @@ import numpy.typing as npt
 
 from edgecls.contract.labels import Labels
 from edgecls.contract.preprocessing import Preprocessing
-from edgecls.errors import DatasetError, PictureError
-from edgecls.imaging.prepare import Image, prepare
+from edgecls.errors import DatasetError
 from edgecls.pictures import PictureSet
+from edgecls_train.likeness import find_likeness
 from edgecls_train.progress import OpenProgress, no_progress
+from edgecls_train.reading import Reading, read_pictures
 
 # One for each subset.
 MIN_PICTURES_PER_CLASS: Final = 3
-# Enough to keep every worker busy while the slowest picture is waited for; frames are large.
-_IN_FLIGHT_PER_WORKER: Final = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,10 +29,12 @@ class Dataset:
         origin: What `open_pictures` opens the set by.
         labels: The classes.
         names: One a picture, as in its set.
-        images: uint8, (N, height, width, channels).
+        images: uint8, (N, height, width, channels); read-only, a file mapped into memory.
         targets: (N,), class indices.
         unreadable: What was wrong with each picture that could not be read.
         fingerprint: SHA-256 over the name, label and content of every readable picture, in order.
+        groups: (N,), pictures with the same number show the same (duplicates, frames of a burst)
+            and must not be split apart; None when each stands for itself.
     """
 
     origin: str
@@ -48,6 +44,7 @@ class Dataset:
     targets: npt.NDArray[np.int64]
     unreadable: tuple[str, ...]
     fingerprint: str
+    groups: npt.NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -59,39 +56,30 @@ def prepare_dataset(
     *,
     progress: OpenProgress = no_progress,
 ) -> Dataset:
-    """Read every picture and prepare it as a board would.
+    """Read every picture and prepare it as a board would, or find that in the cache.
 
     Raises:
         DatasetError: A class has too few readable pictures, more than half cannot be read, or the
             folder's name is no text.
+        EdgeclsError: The cache cannot be written.
     """
     _refuse_bad_origin(pictures.origin)
     check_class_sizes(pictures.labels, pictures.targets)
-    images = _allocate((len(pictures), *preprocessing.shape))
-    readable: list[int] = []
-    unreadable: list[str] = []
-    fingerprint = hashlib.sha256()
-    with progress("preparing pictures", len(pictures)) as advance:
-        for index, result in enumerate(_prepared(pictures, preprocessing)):
-            if isinstance(result, PictureError):
-                unreadable.append(result.problem)
-                _refuse_mostly_unreadable(unreadable, len(pictures))
-            else:
-                image, digest = result
-                images[len(readable)] = image
-                readable.append(index)
-                fingerprint.update(_identity(pictures, index) + digest)
-            advance(index + 1)
-    targets = pictures.targets[readable]
+    reading = read_pictures(pictures, preprocessing, progress=progress)
+    _refuse_mostly_unreadable(reading, len(pictures))
+    targets = pictures.targets[reading.readable]
     check_class_sizes(pictures.labels, targets)
+    if reading.images is None:
+        raise DatasetError(f"'{pictures.origin}' holds no pictures")
     return Dataset(
         origin=pictures.origin,
         labels=pictures.labels,
-        names=tuple(pictures.names[index] for index in readable),
-        images=images[: len(readable)],
+        names=tuple(pictures.names[index] for index in reading.readable),
+        images=reading.images,
         targets=targets,
-        unreadable=tuple(unreadable),
-        fingerprint=fingerprint.hexdigest(),
+        unreadable=tuple(reading.unreadable.values()),
+        fingerprint=_fingerprint(pictures, reading),
+        groups=find_likeness(pictures, reading, progress=progress).groups,
     )
 
 
@@ -122,51 +110,19 @@ def _refuse_bad_origin(origin: str) -> None:
         ) from wrong
 
 
-def _allocate(shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
-    try:
-        return np.empty(shape, np.uint8)
-    except MemoryError as wrong:
+def _fingerprint(pictures: PictureSet, reading: Reading) -> str:
+    digest = hashlib.sha256()
+    for index in reading.readable.tolist():
+        label = pictures.labels[int(pictures.targets[index])]
+        identity = f"{pictures.names[index]}\0{label}\0".encode("utf-8", "surrogateescape")
+        digest.update(identity + reading.digests[index].tobytes())
+    return digest.hexdigest()
+
+
+def _refuse_mostly_unreadable(reading: Reading, total: int) -> None:
+    if 2 * len(reading.unreadable) > total:
+        first = next(iter(reading.unreadable.values()))
         raise DatasetError(
-            f"{shape[0]} images of {shape[1]}x{shape[2]} pixels need"
-            f" {math.prod(shape) / 2**30:.1f} GiB of memory, more than there is",
-            hint="use smaller images (--imgsz) or fewer pictures",
-        ) from wrong
-
-
-def _prepared(
-    pictures: PictureSet, preprocessing: Preprocessing
-) -> Iterator[tuple[Image, bytes] | PictureError]:
-    """Image and content hash, or what was wrong, of every picture in order."""
-
-    def prepare_one(index: int) -> tuple[Image, bytes] | PictureError:
-        try:
-            content = hashlib.sha256(pictures.load_bytes(index)).digest()
-            return prepare(pictures.load_frame(index), preprocessing), content
-        except PictureError as wrong:
-            return wrong
-
-    workers = os.cpu_count() or 1
-    pending: deque[Future[tuple[Image, bytes] | PictureError]] = deque()
-    pool = ThreadPoolExecutor(workers)
-    try:
-        for index in range(len(pictures)):
-            pending.append(pool.submit(prepare_one, index))
-            if len(pending) >= workers * _IN_FLIGHT_PER_WORKER:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _identity(pictures: PictureSet, index: int) -> bytes:
-    label = pictures.labels[int(pictures.targets[index])]
-    return f"{pictures.names[index]}\0{label}\0".encode("utf-8", "surrogateescape")
-
-
-def _refuse_mostly_unreadable(unreadable: list[str], total: int) -> None:
-    if 2 * len(unreadable) > total:
-        raise DatasetError(
-            f"more than half of the {total} pictures cannot be read, the first: {unreadable[0]}",
+            f"more than half of the {total} pictures cannot be read, the first: {first}",
             hint="give a folder that holds one folder of JPEG or PNG pictures for each class",
         )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from edgecls_train.backend import load_keras
+from edgecls_train.backbones import build_backbone_classifier
+from edgecls_train.backend import load_keras, needs_compiler
 from edgecls_train.layers import (
     KERNEL,
     POOL,
@@ -16,7 +17,9 @@ from edgecls_train.layers import (
     Layer,
     Pool,
 )
-from edgecls_train.recipe import Optimizer, Recipe
+from edgecls_train.losses import make_accuracy, make_loss
+from edgecls_train.optimizers import make_optimizer, penalize_kernels
+from edgecls_train.recipe import Recipe
 
 # Keras' 0.99 averages over hundreds of steps; a few hundred photos give some ten an epoch.
 _NORM_MOMENTUM: Final = 0.9
@@ -26,13 +29,15 @@ def build_network(recipe: Recipe, classes: int) -> Any:
     """A new network with random weights, not yet compiled.
 
     Args:
-        recipe: Its layers and its image.
+        recipe: Its layers, or its backbone, and its image.
         classes: How many scores come out.
 
     Returns:
         `keras.Model`: float32 (N, height, width, channels) with 0..255 -> scores (N, classes),
         0 to 1. Its first layer brings the bytes to 0..1, so nobody else ever has to.
     """
+    if recipe.backbone is not None:
+        return build_backbone_classifier(recipe, classes)
     keras = load_keras()
     layers = [
         keras.Input(recipe.preprocessing.shape, name="image"),
@@ -40,33 +45,27 @@ def build_network(recipe: Recipe, classes: int) -> Any:
     ]
     for layer in recipe.parsed_layers:
         layers += _keras_layers(keras.layers, layer)
-    layers.append(keras.layers.Dense(classes, activation="softmax", name="scores"))
-    return keras.Sequential(layers, name="classifier")
+    # Scores are float32 even where the layers before compute in 16 bits.
+    scores = keras.layers.Dense(classes, activation="softmax", name="scores", dtype="float32")
+    return keras.Sequential([*layers, scores], name="classifier")
 
 
-def compile_network(model: Any, recipe: Recipe, steps: int) -> None:
-    """Make a network trainable by the recipe's optimizer and loss.
+def compile_network(model: Any, recipe: Recipe, steps_per_epoch: int) -> None:
+    """Make a network trainable by the recipe's optimizer, loss and regularization.
 
     Args:
         model: From `build_network`.
         recipe: What to train with.
-        steps: How many batches the whole training has; the schedule ends there.
+        steps_per_epoch: How many batches an epoch has; the schedule ends with the last one.
     """
+    penalize_kernels(model, recipe.regularization)
+    steps = steps_per_epoch * recipe.epochs
     model.compile(
-        optimizer=_keras_optimizer(recipe.optimizer, steps),
-        loss=recipe.loss,
-        metrics=["accuracy"],
-        # XLA makes small networks on a CPU 1.5 times slower.
-        jit_compile=False,
+        optimizer=make_optimizer(recipe.optimizer, model, steps, steps_per_epoch),
+        loss=make_loss(recipe),
+        metrics=[make_accuracy(recipe)],
+        jit_compile=needs_compiler(),
     )
-
-
-def _keras_optimizer(optimizer: Optimizer, steps: int) -> Any:
-    optimizers = load_keras().optimizers
-    rate: Any = optimizer.learning_rate
-    if optimizer.schedule == "cosine":
-        rate = optimizers.schedules.CosineDecay(rate, decay_steps=steps)
-    return optimizers.Adam(rate)
 
 
 def _keras_layers(keras_layers: Any, layer: Layer) -> list[Any]:

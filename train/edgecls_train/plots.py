@@ -1,4 +1,4 @@
-"""Pictures of a training: the learning curves and the confusion matrix, as PNG bytes."""
+"""Pictures of a training: its curves and the confusion matrix, as PNG bytes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from edgecls.contract.labels import Labels
-from edgecls.metrics import Quality
-from edgecls_train.fit import Epoch
+from edgecls.imaging.prepare import Image
+from edgecls.metrics import Quality, wilson_interval
+from edgecls_train.history import Epoch
+from edgecls_train.learning_curve import LearningCurve
 
 _DPI: Final = 120
 _TRAIN_COLOR: Final = "#1f77b4"
@@ -35,13 +37,46 @@ def draw_curves(history: Sequence[Epoch], title: str) -> bytes:
     figure = Figure(figsize=(10, 4.2), layout="constrained")
     figure.suptitle(title, parse_math=False)
     loss, accuracy = figure.subplots(1, 2)
-    _draw_curve(loss, history, "loss", "loss (cross-entropy)", 1.0)
+    _draw_curve(loss, history, "loss", "loss", 1.0)
     _draw_curve(accuracy, history, "accuracy", "accuracy (%)", 100.0)
     loss.set_ylim(bottom=0.0)
     # Where curves end is what matters, and that is near 100.
     accuracy.set_ylim(top=min(100.5, accuracy.get_ylim()[1]))
     loss.legend()
     accuracy.legend(loc="lower right")
+    return _to_png(figure)
+
+
+def draw_learning_curve(curve: LearningCurve) -> bytes:
+    """Accuracy over the number of training pictures, with 95% intervals.
+
+    Returns:
+        A PNG file.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4.2), layout="constrained")
+    axes = figure.subplots()
+    pictures = [point.pictures for point in curve.points]
+    accuracy = [100.0 * point.accuracy for point in curve.points]
+    intervals = [wilson_interval(point.right, point.measured) for point in curve.points]
+    axes.errorbar(
+        pictures,
+        accuracy,
+        yerr=[
+            [value - 100.0 * low for value, (low, _) in zip(accuracy, intervals, strict=True)],
+            [100.0 * high - value for value, (_, high) in zip(accuracy, intervals, strict=True)],
+        ],
+        color=_VAL_COLOR,
+        marker="o",
+        capsize=4,
+    )
+    axes.set_title("Would more pictures help?")
+    axes.set_xlabel("training pictures")
+    axes.set_ylabel("accuracy (%), with 95% intervals")
+    axes.set_xlim(left=0)
+    axes.set_xticks(pictures)
+    axes.grid(alpha=0.3)
     return _to_png(figure)
 
 
@@ -74,6 +109,28 @@ def draw_confusion(quality: Quality, labels: Labels, title: str) -> bytes:
     _name_classes(axes, labels)
     if classes <= _MAX_COUNTED_CLASSES:
         _write_counts(axes, quality, shares)
+    return _to_png(figure)
+
+
+def draw_pair(image: Image, overlaid: Image, title: str) -> bytes:
+    """An image and its heat map, side by side and large enough to look at.
+
+    Args:
+        image: uint8, (height, width, 1 or 3).
+        overlaid: uint8 RGB of the same size.
+        title: One line above both.
+
+    Returns:
+        A PNG file.
+    """
+    from matplotlib.figure import Figure
+
+    ratio = image.shape[0] / image.shape[1]
+    figure = Figure(figsize=(6.4, min(12.0, 3.1 * ratio) + 0.4), layout="constrained")
+    figure.suptitle(title, parse_math=False)
+    for axes, picture in zip(figure.subplots(1, 2), (image, overlaid), strict=True):
+        axes.imshow(picture, cmap="gray", vmin=0, vmax=255)
+        axes.set_axis_off()
     return _to_png(figure)
 
 

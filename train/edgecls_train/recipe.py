@@ -3,114 +3,92 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
 
 from edgecls.contract.preprocessing import Preprocessing
 from edgecls.errors import InvalidValueError, RecipeError
+from edgecls_train.knobs import check_knobs, choice, count, text, texts
 from edgecls_train.layers import Layer, follow_shapes, parse_layer
+from edgecls_train.settings import (
+    ALL,
+    HEAD,
+    Augmentation,
+    Backbone,
+    Loss,
+    Optimizer,
+    Regularization,
+)
 
-Loss = Literal["sparse_categorical_crossentropy"]
-OptimizerName = Literal["adam"]
-Schedule = Literal["constant", "cosine"]
+__all__ = [
+    "ALL",
+    "HEAD",
+    "Augmentation",
+    "Backbone",
+    "Loss",
+    "MixedPrecision",
+    "Optimizer",
+    "Recipe",
+    "Regularization",
+]
+
+MixedPrecision = Literal["auto", "on", "off"]
 
 MAX_EPOCHS: Final = 100_000
 MAX_BATCH: Final = 65_536
 MAX_SEED: Final = 2**32 - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Optimizer:
-    """How the weights follow the gradients.
-
-    Args:
-        name: `adam` (Kingma and Ba 2015).
-        learning_rate: Of the first step.
-        schedule: `constant`, or `cosine`: falls to 0 over the whole training.
-    """
-
-    name: OptimizerName = "adam"
-    learning_rate: float = 1e-3
-    schedule: Schedule = "constant"
-
-    def __post_init__(self) -> None:
-        _need_choice("optimizer name", self.name, get_args(OptimizerName))
-        _need_choice("schedule", self.schedule, get_args(Schedule))
-        if not (math.isfinite(self.learning_rate) and 0.0 < self.learning_rate <= 10.0):
-            raise RecipeError(f"learning_rate {self.learning_rate!r} is not in 0 to 10")
-
-
-@dataclass(frozen=True, slots=True)
-class Augmentation:
-    """How far training may change each image, at random and anew in every epoch.
-
-    Args:
-        shift: Of each side, 0 to 0.5, in either direction.
-        rotation_degrees: In either direction, 0 to 180.
-        zoom: Share by which it grows or shrinks, 0 to 0.5.
-        flip: Whether half of the images are mirrored, left to right.
-    """
-
-    shift: float = 0.0
-    rotation_degrees: float = 0.0
-    zoom: float = 0.0
-    flip: bool = False
-
-    def __post_init__(self) -> None:
-        for name, limit in (("shift", 0.5), ("rotation_degrees", 180.0), ("zoom", 0.5)):
-            value = getattr(self, name)
-            if not 0.0 <= value <= limit:
-                raise RecipeError(f"{name} {value!r} is not in 0 to {limit:g}")
-
-    @property
-    def is_active(self) -> bool:
-        """Whether it changes anything."""
-        return self != Augmentation()
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """A training that refuses nonsense when built.
+    """A training that refuses nonsense when built: of layers of its own or of a backbone.
 
     Args:
-        name: What it is called in the card.
-        description: One line for people.
         preprocessing: The image that the network takes.
-        layers: Between `Rescaling(1/255)` and the softmax over the classes, which every network
-            begins and ends with; see `layers.parse_layer` for the words.
+        layers: Between `Rescaling(1/255)` and the softmax over the classes, which every such
+            network begins and ends with; see `layers.parse_layer` for the words.
+        backbone: None when there are layers.
         optimizer: How the weights follow the gradients.
         loss: What is made small.
-        batch_size: Images a step.
-        epochs: How often every training image is seen.
-        seed: Decides the split, the first weights, the order and the augmentation.
+        regularization: What keeps the weights small.
         augmentation: How training images are changed.
     """
 
-    name: str
+    name: str = text("What the recipe is called in the card.", flag="name")
+    description: str = text("One line for people.", "")
+    epochs: int = count(10, 1, MAX_EPOCHS, "How often every picture is seen.")
+    batch_size: int = count(32, 1, MAX_BATCH, "Pictures a step.")
+    seed: int = count(
+        0, 0, MAX_SEED, "Decides split, first weights and order: the same seed, the same model."
+    )
+    layers: tuple[str, ...] = texts("Layers of a network of your own: 'conv 32, pool, flatten'.")
+    mixed_precision: MixedPrecision = choice(
+        "auto", get_args(MixedPrecision), "Compute in 16 bits; auto: with a GPU."
+    )
     preprocessing: Preprocessing
-    layers: tuple[str, ...]
-    description: str = ""
+    backbone: Backbone | None = None
     optimizer: Optimizer = field(default_factory=Optimizer)
-    loss: Loss = "sparse_categorical_crossentropy"
-    batch_size: int = 32
-    epochs: int = 10
-    seed: int = 0
+    loss: Loss = field(default_factory=Loss)
+    regularization: Regularization = field(default_factory=Regularization)
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def __post_init__(self) -> None:
+        check_knobs(self)
         if not self.name.strip() or not self.name.isprintable():
             raise RecipeError(f"name {self.name!r} is not one line of text")
-        _need_choice("loss", self.loss, get_args(Loss))
-        for name, least, most in (
-            ("batch_size", 1, MAX_BATCH),
-            ("epochs", 1, MAX_EPOCHS),
-            ("seed", 0, MAX_SEED),
-        ):
-            value = getattr(self, name)
-            if not least <= value <= most:
-                raise RecipeError(f"{name} {value!r} is not in {least} to {most}")
-        follow_shapes(self.parsed_layers, self.preprocessing.shape)
+        if bool(self.layers) == (self.backbone is not None):
+            raise RecipeError(
+                "there are both layers and a backbone" if self.layers else "there are no layers",
+                hint='give either layers, such as ["conv 32", "pool", "flatten"],'
+                " or the name of a [backbone]",
+            )
+        if self.layers:
+            follow_shapes(self.parsed_layers, self.preprocessing.shape)
+        if self.augmentation.color and self.preprocessing.channels == "GRAY":
+            raise RecipeError(
+                f"color {self.augmentation.color} cannot change gray images",
+                hint="set brightness or contrast instead, or channels to RGB",
+            )
 
     @property
     def parsed_layers(self) -> tuple[Layer, ...]:
@@ -143,8 +121,3 @@ class Recipe:
             batch_size=self.batch_size if batch_size is None else batch_size,
             seed=self.seed if seed is None else seed,
         )
-
-
-def _need_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise RecipeError(f"{name} {value!r} is none of {', '.join(map(repr, choices))}")

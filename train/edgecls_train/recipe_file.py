@@ -13,32 +13,19 @@ from typing import Any, Final
 from edgecls.contract.files import read_regular_file
 from edgecls.contract.preprocessing import Preprocessing
 from edgecls.errors import InvalidValueError, RecipeError
-from edgecls_train.recipe import Augmentation, Optimizer, Recipe
+from edgecls_train.knobs import TYPE_NAMES
+from edgecls_train.recipe import (
+    Augmentation,
+    Backbone,
+    Loss,
+    Optimizer,
+    Recipe,
+    Regularization,
+)
+from edgecls_train.recipe_keys import TABLES, section_of
 
 MAX_RECIPE_BYTES: Final = 1 << 20
-# Table -> key -> type, in the order in which they are written; "" is the top of the file.
-_KEYS: Final[Mapping[str, Mapping[str, type]]] = {
-    "": {
-        "name": str,
-        "description": str,
-        "epochs": int,
-        "batch_size": int,
-        "seed": int,
-        "loss": str,
-        "layers": list,
-    },
-    "image": {"size": list, "channels": str, "crop": str, "crop_fraction": float},
-    "optimizer": {"name": str, "learning_rate": float, "schedule": str},
-    "augmentation": {"shift": float, "rotation_degrees": float, "zoom": float, "flip": bool},
-}
-_REQUIRED: Final = (("", "name"), ("", "layers"), ("image", "size"))
-_TYPE_NAMES: Final = {
-    str: "text",
-    int: "a whole number",
-    float: "a number",
-    bool: "true or false",
-    list: "a list",
-}
+_REQUIRED: Final = (("", "name"), ("image", "size"))
 
 
 def load_recipe(name_or_file: str) -> Recipe:
@@ -91,14 +78,18 @@ def parse_recipe(text: str, where: str) -> Recipe:
     tables = _check_keys(table, text, where)
     image = dict(tables["image"])
     image["size"] = tuple(image["size"])
-    layers = tuple(map(str, tables[""].pop("layers")))
+    layers = tuple(map(str, tables[""].pop("layers", ())))
+    backbone = tables["backbone"]
     try:
         return Recipe(
+            **tables[""],
             layers=layers,
             preprocessing=Preprocessing(**image),
+            backbone=Backbone(**backbone) if backbone else None,
             optimizer=Optimizer(**tables["optimizer"]),
+            loss=Loss(**tables["loss"]),
+            regularization=Regularization(**tables["regularization"]),
             augmentation=Augmentation(**tables["augmentation"]),
-            **tables[""],
         )
     except (RecipeError, InvalidValueError) as wrong:
         raise RecipeError(f"{where}: {wrong.problem}", hint=wrong.hint) from wrong
@@ -106,27 +97,23 @@ def parse_recipe(text: str, where: str) -> Recipe:
 
 def recipe_to_toml(recipe: Recipe) -> str:
     """The whole recipe as TOML text that `parse_recipe` reads back to an equal one."""
-    size = list(recipe.preprocessing.size)
-    sources: dict[str, Any] = {
-        "": recipe,
-        "image": recipe.preprocessing,
-        "optimizer": recipe.optimizer,
-        "augmentation": recipe.augmentation,
-    }
     lines: list[str] = []
-    for table, keys in _KEYS.items():
+    for table, keys in TABLES.items():
+        section = section_of(recipe, table)
+        if section is None:
+            continue
         lines += ["", f"[{table}]"] if table else []
         for key in keys:
-            value = size if key == "size" else getattr(sources[table], key)
-            lines.append(f"{key} = {_to_toml(value)}")
+            if key != "layers" or recipe.layers:
+                lines.append(f"{key} = {_to_toml(getattr(section, key))}")
     return "\n".join(lines) + "\n"
 
 
 def _check_keys(table: Mapping[str, Any], text: str, where: str) -> dict[str, dict[str, Any]]:
     """Split a file into its tables, every key known and of its type."""
-    tables: dict[str, dict[str, Any]] = {name: {} for name in _KEYS}
+    tables: dict[str, dict[str, Any]] = {name: {} for name in TABLES}
     for key, value in table.items():
-        if key not in _KEYS or not key:
+        if key not in TABLES or not key:
             tables[""][key] = _checked("", key, value, text, where)
         elif not isinstance(value, dict):
             place = f"{where}{_line_of(text, '', key)}"
@@ -136,7 +123,8 @@ def _check_keys(table: Mapping[str, Any], text: str, where: str) -> dict[str, di
                 inner: _checked(key, inner, inner_value, text, where)
                 for inner, inner_value in value.items()
             }
-    for name, key in _REQUIRED:
+    needed = (*_REQUIRED, *([("backbone", "name")] if "backbone" in table else []))
+    for name, key in needed:
         if key not in tables[name]:
             raise RecipeError(
                 f"{where} has no {key!r}" + (f" in [{name}]" if name else ""),
@@ -147,14 +135,14 @@ def _check_keys(table: Mapping[str, Any], text: str, where: str) -> dict[str, di
 
 def _checked(table: str, key: str, value: Any, text: str, where: str) -> Any:
     place = f"{where}{_line_of(text, table, key)}"
-    known = _KEYS[table]
+    known = TABLES[table]
     if key not in known:
-        tables = ", ".join(f"[{name}]" for name in _KEYS if name)
+        tables = ", ".join(f"[{name}]" for name in TABLES if name)
         raise RecipeError(
             f"{place}: unknown key {key!r}" + (f" in [{table}]" if table else ""),
             hint=f"known here: {', '.join(known)}" + ("" if table else f" and {tables}"),
         )
-    wanted = known[key]
+    wanted = known[key].type
     # TOML keeps 1 and 1.0 apart, people do not; true is an int in Python, in a recipe it is not.
     if wanted is float and type(value) is int:
         return float(value)
@@ -162,7 +150,7 @@ def _checked(table: str, key: str, value: Any, text: str, where: str) -> Any:
     if key == "layers" and fits:
         fits = all(isinstance(layer, str) for layer in value)
     if not fits:
-        wish = "a list of texts" if key == "layers" else _TYPE_NAMES[wanted]
+        wish = "a list of texts" if key == "layers" else TYPE_NAMES[wanted]
         raise RecipeError(f"{place}: {key!r} is {value!r:.60}, wanted {wish}")
     return value
 

@@ -2,68 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import dataclasses
 import io
-import shutil
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 from edgecls.contract.card import ModelCard
 from edgecls.contract.files import write_atomically
-from edgecls.contract.run import RunFolder, create_run
+from edgecls.contract.run import RunFolder
 from edgecls.errors import EdgeclsError
 from edgecls.metrics import Quality, wilson_interval
 from edgecls_train.backend import library_versions
-from edgecls_train.dataset import Dataset
-from edgecls_train.fit import Epoch
-from edgecls_train.plots import draw_confusion, draw_curves
-from edgecls_train.recipe import Recipe
+from edgecls_train.history import Epoch
+from edgecls_train.mistakes import show_mistakes
+from edgecls_train.plots import draw_confusion, draw_curves, draw_learning_curve
 from edgecls_train.recipe_file import recipe_to_toml
-from edgecls_train.split import Split
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Training:
-    """A training that came to its end.
-
-    Args:
-        model: The Keras model.
-        recipe: As resolved: the file and the flags.
-        dataset: All pictures.
-        split: What each was used for.
-        history: One entry an epoch.
-        val: Quality on the validation pictures.
-        test: Quality on the test pictures.
-        seconds: From the first picture read to the last one scored.
-    """
-
-    model: Any
-    recipe: Recipe
-    dataset: Dataset
-    split: Split
-    history: tuple[Epoch, ...]
-    val: Quality
-    test: Quality
-    seconds: float
-
-
-@contextlib.contextmanager
-def open_run(root: Path) -> Iterator[RunFolder]:
-    """Make the next run folder below `root`; whatever goes wrong before the end removes it."""
-    missing = [folder for folder in (root, *root.parents) if not folder.exists()]
-    run = create_run(root)
-    try:
-        yield run
-    except BaseException:  # Ctrl-C too
-        shutil.rmtree(run.path, ignore_errors=True)
-        with contextlib.suppress(OSError):  # another training has begun there
-            for folder in missing:
-                folder.rmdir()
-        raise
+from edgecls_train.report import build_report
+from edgecls_train.trained import Training
 
 
 def save_training(run: RunFolder, training: Training) -> dict[str, Any]:
@@ -75,7 +31,6 @@ def save_training(run: RunFolder, training: Training) -> dict[str, Any]:
     Raises:
         EdgeclsError: The disk is full or not writable.
     """
-    recipe = training.recipe
     try:
         training.model.save(run.model_path)
     except OSError as wrong:
@@ -85,21 +40,36 @@ def save_training(run: RunFolder, training: Training) -> dict[str, Any]:
         ) from wrong
     run.save_card(_make_card(training))
     run.save_split(training.split.entries(training.dataset))
-    files = {
-        "recipe.toml": recipe_to_toml(recipe).encode(),
-        "history.csv": _history_csv(training.history),
-        "curves.png": draw_curves(training.history, f"Training with the recipe {recipe.name!r}"),
-        "confusion.png": draw_confusion(
-            training.test,
-            training.dataset.labels,
-            f"{training.test.images} test pictures, {training.test.top1:.1%} right",
-        ),
-    }
-    for name, content in files.items():
+    for name, content in _make_files(run, training).items():
         write_atomically(run.path / name, content)
     metrics = _make_metrics(run, training)
     run.save_metrics(metrics)
     return metrics
+
+
+def _make_files(run: RunFolder, training: Training) -> dict[str, bytes]:
+    """What people read, by name."""
+    recipe, test, labels = training.recipe, training.test, training.dataset.labels
+    recipe_text = recipe_to_toml(recipe)
+    confusion = draw_confusion(test, labels, f"{test.images} test pictures, {test.top1:.1%} right")
+    report = build_report(
+        training,
+        training.diagnose(),
+        show_mistakes(training.model, training.dataset, training.evaluation.test),
+        run=run.path,
+        recipe_text=recipe_text,
+        confusion_picture=confusion,
+    )
+    files = {
+        "recipe.toml": recipe_text.encode(),
+        "history.csv": _history_csv(training.history),
+        "curves.png": draw_curves(training.history, f"Training with the recipe {recipe.name!r}"),
+        "confusion.png": confusion,
+        "report.html": report.encode(),
+    }
+    if training.learning_curve:
+        files["learning-curve.png"] = draw_learning_curve(training.learning_curve)
+    return files
 
 
 def _make_card(training: Training) -> ModelCard:
@@ -108,6 +78,7 @@ def _make_card(training: Training) -> ModelCard:
     return ModelCard(
         labels=training.dataset.labels,
         preprocessing=training.recipe.preprocessing,
+        output=training.evaluation.calibration.output,
         provenance={
             "data": training.dataset.origin,
             "fingerprint": training.dataset.fingerprint,
@@ -128,7 +99,7 @@ def _make_metrics(run: RunFolder, training: Training) -> dict[str, Any]:
         "recipe": training.recipe.name,
         "seed": training.recipe.seed,
         "epochs": len(training.history),
-        "weights": "last epoch",
+        "weights": "best epoch" if training.recipe.regularization.early_stopping else "last epoch",
         "parameters": training.model.count_params(),
         "pictures": {
             **training.split.counts(),
@@ -136,12 +107,16 @@ def _make_metrics(run: RunFolder, training: Training) -> dict[str, Any]:
         },
         "val": _quality_json(training.val),
         "test": _quality_json(training.test),
+        "calibration": training.evaluation.calibration_json(),
+        "findings": [finding.to_json() for finding in training.diagnose()],
+        **(
+            {"learning_curve": training.learning_curve.to_json()} if training.learning_curve else {}
+        ),
     }
 
 
 def _quality_json(quality: Quality) -> dict[str, Any]:
-    right = int(quality.confusion.trace())
-    low, high = wilson_interval(right, quality.images)
+    low, high = wilson_interval(quality.right, quality.images)
     return {**quality.to_json(), "top1_interval": [round(low, 6), round(high, 6)]}
 
 

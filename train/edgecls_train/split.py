@@ -10,16 +10,16 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecls.contract.run import SplitEntry, Subset
+from edgecls.errors import DatasetError
 from edgecls.pictures import PictureSet
-from edgecls.pictures.digits import DigitPictures
 from edgecls_train.dataset import Dataset
 
 Positions = npt.NDArray[np.int64]
 
 TEST_SHARE: Final = 0.15
 VAL_SHARE: Final = 0.15
-# The digits bring their own test set, so less has to be put aside.
-DIGITS_VAL_SHARE: Final = 0.10
+# Sets that bring their own test pictures leave more to train with, so less has to be put aside.
+VAL_SHARE_OF_GIVEN: Final = 0.10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,33 +52,112 @@ class Split:
 
 
 def split_dataset(dataset: Dataset, pictures: PictureSet, seed: int) -> Split:
-    """Split the pictures of a set: the digits keep their 1,000 held-out ones for testing.
+    """Split the pictures of a set as it says itself, and draw what it does not say.
+
+    Test and validation pictures that the set does not give are drawn from its training pictures,
+    the same share of every class. Pictures of one group stay together.
 
     Args:
         dataset: At least three pictures a class, as `prepare_dataset` promises.
         pictures: The set that it was prepared from.
         seed: The same seed gives the same split.
+
+    Raises:
+        DatasetError: A class has too few different pictures to train, to validate and to test.
     """
     random = np.random.default_rng(seed)
+    given = _find_given(dataset, pictures)
+    rest = given["train"]
+    test, val = given["test"], given["val"]
+    val_share = VAL_SHARE_OF_GIVEN if len(test) else VAL_SHARE / (1.0 - TEST_SHARE)
+    if not len(test):
+        later = 2 if len(val) else 3
+        test = _draw(dataset, rest, TEST_SHARE, random, wanted=later)
+        rest = np.setdiff1d(rest, test)
+    if not len(val):
+        val = _draw(dataset, rest, val_share, random, wanted=2)
+        rest = np.setdiff1d(rest, val)
+    _refuse_untrained(dataset, rest)
+    return Split(train=rest, val=val, test=test)
+
+
+def _find_given(dataset: Dataset, pictures: PictureSet) -> dict[Subset, Positions]:
+    """What the set says; all pictures are for training in one that says nothing."""
     everything = np.arange(len(dataset))
-    if isinstance(pictures, DigitPictures):
-        held_out = {pictures.names[int(index)] for index in pictures.held_out}
-        is_test = np.array([name in held_out for name in dataset.names])
-        test, rest, val_share = everything[is_test], everything[~is_test], DIGITS_VAL_SHARE
-    else:
-        test = _draw(everything, dataset.targets, TEST_SHARE, random)
-        rest, val_share = np.setdiff1d(everything, test), VAL_SHARE / (1.0 - TEST_SHARE)
-    val = _draw(rest, dataset.targets[rest], val_share, random)
-    return Split(train=np.setdiff1d(rest, val), val=val, test=test)
+    nothing = np.empty(0, np.int64)
+    if pictures.given_subsets is None:
+        return {"train": everything, "val": nothing, "test": nothing}
+    subset_of = dict(zip(pictures.names, pictures.given_subsets, strict=True))
+    subsets = np.array([subset_of[name] for name in dataset.names])
+    return {
+        "train": everything[subsets == "train"],
+        "val": everything[subsets == "val"],
+        "test": everything[subsets == "test"],
+    }
 
 
 def _draw(
-    positions: Positions, targets: Positions, share: float, random: np.random.Generator
+    dataset: Dataset,
+    positions: Positions,
+    share: float,
+    random: np.random.Generator,
+    *,
+    wanted: int,
 ) -> Positions:
-    """A share of every class, at least one picture of each."""
-    drawn = []
+    """A share of every class, at least one picture of each, in whole groups.
+
+    Args:
+        dataset: Of all pictures.
+        positions: To draw from.
+        share: Of the pictures of each class.
+        random: Decides which.
+        wanted: Into how many subsets these pictures will be split; each needs a group.
+    """
+    groups = np.arange(len(dataset)) if dataset.groups is None else dataset.groups
+    targets = dataset.targets[positions]
+    taken: set[int] = set()
     for target in np.unique(targets):
         members = positions[targets == target]
+        # In the order of their first members, so that pictures without groups are simply shuffled.
+        numbers, firsts, sizes = np.unique(groups[members], return_index=True, return_counts=True)
+        if len(numbers) < wanted:
+            raise _too_few(dataset, int(target), len(members), len(numbers), wanted)
+        order = np.argsort(firsts)
+        numbers, sizes = numbers[order], sizes[order]
         count = max(1, round(len(members) * share))
-        drawn.append(random.permutation(members)[:count])
-    return np.sort(np.concatenate(drawn))
+        for unit in _choose(random.permutation(len(numbers)), sizes, count):
+            taken.add(int(numbers[unit]))
+    # A group that holds several classes goes as a whole too.
+    return positions[np.isin(groups[positions], list(taken))]
+
+
+def _choose(order: Positions, sizes: Positions, count: int) -> list[int]:
+    """Units in this order while they fit into `count` pictures; the smallest if none does."""
+    chosen: list[int] = []
+    left = count
+    for unit in order.tolist():
+        if sizes[unit] <= left:
+            chosen.append(unit)
+            left -= int(sizes[unit])
+        if not left:
+            break
+    return chosen or [min(order.tolist(), key=lambda unit: int(sizes[unit]))]
+
+
+def _refuse_untrained(dataset: Dataset, train: Positions) -> None:
+    counts = np.bincount(dataset.targets[train], minlength=len(dataset.labels))
+    if not counts.all():
+        label = dataset.labels[int(np.flatnonzero(counts == 0)[0])]
+        raise DatasetError(
+            f"class {label!r} has no pictures left to train with",
+            hint="add pictures to it; 'edgecls check' shows which ones are the same",
+        )
+
+
+def _too_few(dataset: Dataset, target: int, count: int, groups: int, wanted: int) -> DatasetError:
+    return DatasetError(
+        f"class {dataset.labels[target]!r} has {count} pictures to split, but only {groups}"
+        f" different ones (the others are their duplicates or frames of the same burst), at"
+        f" least {wanted} are needed",
+        hint="add pictures of other moments; 'edgecls check' shows which ones are the same",
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import io
+import math
 import pickle
 import struct
 import zipfile
@@ -14,7 +15,7 @@ from typing import Any, BinaryIO, Final
 import numpy as np
 import numpy.typing as npt
 
-from edgecls.errors import DatasetError
+from edgecls.errors import ModelFileError
 
 Weights = dict[str, npt.NDArray[Any]]
 
@@ -40,11 +41,13 @@ def read_torch_file(path: Path) -> Weights:
         path: Written by `torch.save`, in its form before 1.6 (a stream) or since (a ZIP).
 
     Raises:
-        DatasetError: Not such a file, damaged, or holding anything but tensors.
+        ModelFileError: Not such a file, damaged, or holding anything but tensors.
     """
     try:
         with path.open("rb") as file:
-            found = _read_zip(file) if zipfile.is_zipfile(path) else _read_stream(file)
+            size = file.seek(0, io.SEEK_END)
+            file.seek(0)
+            found = _read_zip(file) if zipfile.is_zipfile(path) else _read_stream(file, size)
         return {name: tensor.to_numpy() for name, tensor in found.items()}
     except (
         OSError,
@@ -54,11 +57,14 @@ def read_torch_file(path: Path) -> Weights:
         TypeError,
         AttributeError,
         IndexError,
+        OverflowError,
+        MemoryError,
+        RuntimeError,
         struct.error,
         pickle.UnpicklingError,
         zipfile.BadZipFile,
     ) as wrong:
-        raise DatasetError(
+        raise ModelFileError(
             f"the weights in '{path}' cannot be read: {wrong}",
             hint="reinstall the package that they came with",
         ) from wrong
@@ -68,6 +74,8 @@ class _Storage:
     """A block of numbers; in the older format it arrives after everything that refers to it."""
 
     def __init__(self, kind: str, count: int) -> None:
+        if count < 0:
+            raise ValueError("a storage has a negative size")
         self.dtype = np.dtype(_DTYPES[kind])
         self.count = count
         self.values: npt.NDArray[Any] | None = None
@@ -85,6 +93,9 @@ class _Tensor:
         values = self._storage.values
         if values is None or min((self._offset, *self._shape, *self._strides)) < 0:
             raise ValueError("a tensor refers to nothing")
+        # Repeating a value by a stride of 0, a few bytes could claim any amount of memory.
+        if math.prod(self._shape) > values.size:
+            raise ValueError("a tensor is larger than its storage")
         steps = zip(self._shape, self._strides, strict=True)
         last = self._offset + sum((size - 1) * step for size, step in steps)
         if all(self._shape) and last >= values.size:
@@ -117,14 +128,20 @@ class _TensorUnpickler(pickle.Unpickler):
         raise pickle.UnpicklingError(f"it wants to run {module}.{name}")
 
     def persistent_load(self, reference: Any) -> _Storage:
-        if reference[0] != "storage":
+        if not isinstance(reference, tuple) or reference[0] != "storage":
             raise pickle.UnpicklingError("it refers to something else than numbers")
         return self._find_storage(reference[1], str(reference[2]), int(reference[4]))
 
 
 def _read_zip(file: BinaryIO) -> dict[str, _Tensor]:
     with zipfile.ZipFile(file) as archive:
-        (index,) = (name for name in archive.namelist() if name.endswith("data.pkl"))
+        # torch never compresses; what is compressed may unpack to any size.
+        if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
+            raise ValueError("it is compressed")
+        indices = [name for name in archive.namelist() if name.endswith("data.pkl")]
+        if len(indices) != 1:
+            raise ValueError("it is a ZIP, but not of torch")
+        index = indices[0]
         storages: dict[str, _Storage] = {}
         found = _unpickle(io.BytesIO(archive.read(index)), storages)
         for key, storage in storages.items():
@@ -133,7 +150,7 @@ def _read_zip(file: BinaryIO) -> dict[str, _Tensor]:
     return _need_tensors(found)
 
 
-def _read_stream(file: BinaryIO) -> dict[str, _Tensor]:
+def _read_stream(file: BinaryIO, size: int) -> dict[str, _Tensor]:
     storages: dict[str, _Storage] = {}
     if _unpickle(file, storages) != _MAGIC or _unpickle(file, storages) != _PROTOCOL:
         raise ValueError("it is not a torch file")
@@ -143,10 +160,10 @@ def _read_stream(file: BinaryIO) -> dict[str, _Tensor]:
     for key in _unpickle(file, storages):
         storage = storages[str(key)]
         (count,) = struct.unpack("<q", file.read(8))
-        content = file.read(storage.count * storage.dtype.itemsize)
-        if count != storage.count or len(content) != storage.count * storage.dtype.itemsize:
+        wanted = storage.count * storage.dtype.itemsize
+        if count != storage.count or file.tell() + wanted > size:
             raise ValueError("it is cut off")
-        storage.values = np.frombuffer(content, storage.dtype)
+        storage.values = np.frombuffer(file.read(wanted), storage.dtype)
     return _need_tensors(found)
 
 
