@@ -43,13 +43,35 @@ def to_flatbuffer(model: Any) -> bytes:
     Raises:
         EngineError: TFLite has no operator for something in it.
     """
+    return run_converter(
+        open_converter(model, model.input.shape[1:]),
+        "the backbone",
+        hint='set finetune = "all" in [backbone]: then Keras alone runs it',
+    )
+
+
+def open_converter(model: Any, shape: tuple[int, ...]) -> Any:
+    """TensorFlow's converter for a Keras model, with its batch fixed to one image of `shape`."""
     keras = load_keras()
     import tensorflow as tf
 
     # With an open batch the shapes of all tensors stay open, and the engine is slower.
-    image = keras.Input(batch_shape=(1, *model.input.shape[1:]), name="image")
+    image = keras.Input(batch_shape=(1, *shape), name="image")
     fixed = keras.Model(image, model(image, training=False))
-    converter = tf.lite.TFLiteConverter.from_keras_model(fixed)
+    return tf.lite.TFLiteConverter.from_keras_model(fixed)
+
+
+def run_converter(converter: Any, what: str, *, hint: str) -> bytes:
+    """Convert, without the chatter.
+
+    Args:
+        converter: From `open_converter`.
+        what: Is converted, for the message.
+        hint: What to do when it cannot be.
+
+    Raises:
+        EngineError: TFLite has no operator for something in it.
+    """
     try:
         # It lists every tensor of the network on stdout.
         with quiet_stderr(), contextlib.redirect_stdout(io.StringIO()):
@@ -57,8 +79,7 @@ def to_flatbuffer(model: Any) -> bytes:
     # The converter raises its own ConverterError, and RuntimeError, ValueError from passes below.
     except Exception as wrong:
         raise EngineError(
-            f"TensorFlow cannot convert the backbone: {' '.join(str(wrong).split()):.300}",
-            hint='set finetune = "all" in [backbone]: then Keras alone runs it',
+            f"TensorFlow cannot convert {what}: {' '.join(str(wrong).split()):.300}", hint=hint
         ) from wrong
     return flatbuffer
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import io
 import time
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
@@ -13,9 +11,10 @@ from typing import Any, Final
 import numpy as np
 
 from edgecls.contract.modelfile import parse_model_file
-from edgecls.errors import EngineError, InvalidValueError
+from edgecls.errors import InvalidValueError
 from edgecls.runtimes import Runtime, Tensor, open_runtime
-from edgecls_train.backend import load_keras, quiet_stderr
+from edgecls_train.backend import quiet_stderr
+from edgecls_train.engine import open_converter, run_converter
 from edgecls_train.network import build_network
 from edgecls_train.recipe import ALL, Recipe
 
@@ -120,34 +119,25 @@ def _fill_zeros(network: Any) -> None:
 
 def _to_int8(model: Any, shape: tuple[int, int, int]) -> bytes:
     """With the converter settings of `edgecls convert`, so that bytes and operators are its own."""
-    keras = load_keras()
+    converter = open_converter(model, shape)
     import tensorflow as tf
 
-    image = keras.Input(batch_shape=(1, *shape), name="image")
-    fixed = keras.Model(image, model(image, training=False))
     random = np.random.default_rng(0)
 
     def representative() -> Iterator[list[Any]]:
         for _ in range(_CALIBRATION_IMAGES):
             yield [random.integers(0, 256, (1, *shape)).astype(np.float32)]
 
-    converter = tf.lite.TFLiteConverter.from_keras_model(fixed)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = representative
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.uint8
     converter._experimental_disable_per_channel_quantization_for_dense_layers = True
-    try:
-        # It lists every tensor of the network on stdout.
-        with quiet_stderr(), contextlib.redirect_stdout(io.StringIO()):
-            flatbuffer: bytes = converter.convert()
-    # The converter raises its own ConverterError, and RuntimeError, ValueError from passes below.
-    except Exception as wrong:
-        raise EngineError(
-            f"TensorFlow cannot convert it to int8: {' '.join(str(wrong).split()):.300}",
-            hint="use layers that TFLite has: convolutions, pooling, Dense, ReLU, softmax",
-        ) from wrong
-    return flatbuffer
+    return run_converter(
+        converter,
+        "it to int8",
+        hint="use layers that TFLite has: convolutions, pooling, Dense, ReLU, softmax",
+    )
 
 
 def _time(runtime: Runtime) -> float:
