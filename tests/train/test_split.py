@@ -144,6 +144,19 @@ def test_what_the_set_does_not_give_is_drawn_from_its_training_pictures(subsets,
     assert set(split.train) <= set(np.flatnonzero(given == "train"))
 
 
+@pytest.mark.parametrize(
+    ("subsets", "val"),
+    [
+        pytest.param(["train"] * 17_000 + ["test"] * 3_000, 1250, id="the test pictures are given"),
+        pytest.param(["train"] * 20_000, 1250, id="they are drawn as well"),
+    ],
+)
+def test_no_more_than_2500_pictures_validate(subsets, val):
+    dataset = dataset_of([20_000, 20_000])
+    counts = class_counts(dataset, split_dataset(dataset, GivenPictures(dataset, subsets * 2), 0))
+    assert counts == {"train": [17_000 - val] * 2, "val": [val] * 2, "test": [3_000] * 2}
+
+
 def subsets_of_groups(dataset: Dataset, split: Split) -> list[set[str]]:
     """For each group of more than one picture, the subsets that it is in."""
     assert dataset.groups is not None

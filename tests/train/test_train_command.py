@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from edgecls.errors import DatasetError, RecipeError, RunError
+from edgecls.errors import DatasetError, EdgeclsError, RecipeError, RunError
 from edgecls.imaging.decode import decode
 from edgecls_train.cli.train import train
 
@@ -179,3 +179,24 @@ def test_importing_keras_adds_nothing_to_stderr():
     code = "from edgecls_train.backend import load_keras; load_keras()"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert result.stderr == b""
+
+
+@pytest.fixture
+def tiny_disk(tmp_path):
+    """A file system with room for 200 KB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(disk)]
+    done = subprocess.run(mount, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"a file system cannot be mounted here: {done.stderr.strip()}")
+    yield disk
+    subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only the superuser may mount a small file system")
+def test_a_full_disk_says_so_and_leaves_no_half_a_run(shapes, tiny_disk):
+    with pytest.raises(EdgeclsError, match="No space left on device") as refused:
+        train(str(shapes), **QUICK, out=tiny_disk)
+    assert "free space" in refused.value.hint
+    assert list(tiny_disk.iterdir()) == []

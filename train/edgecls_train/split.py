@@ -20,6 +20,9 @@ TEST_SHARE: Final = 0.15
 VAL_SHARE: Final = 0.15
 # Sets that bring their own test pictures leave more to train with, so less has to be put aside.
 VAL_SHARE_OF_GIVEN: Final = 0.10
+# More would sharpen what validation says by little (a standard error of 0.7 points at 85%) and is
+# missed in training: all of CIFAR-10 but these gives ResNet-8 most of a point over 45,000.
+VAL_MOST: Final = 2500
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,6 +78,7 @@ def split_dataset(dataset: Dataset, pictures: PictureSet, seed: int) -> Split:
         test = _draw(dataset, rest, TEST_SHARE, random, wanted=later)
         rest = np.setdiff1d(rest, test)
     if not len(val):
+        val_share = min(val_share, VAL_MOST / max(1, len(rest)))
         val = _draw(dataset, rest, val_share, random, wanted=2)
         rest = np.setdiff1d(rest, val)
     _refuse_untrained(dataset, rest)
