@@ -1,18 +1,22 @@
 # Each target sets up what it needs in .venv, on a fresh Debian with Python 3.11 or later.
 PYTHON ?= python3
+OLD_PYTHON ?= $(PYTHON)# for tflite-runtime, which ended at Python 3.11
+INTEROP_PYTHON = $(PYTHON)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 PROJECTS := pyproject.toml convert/pyproject.toml train/pyproject.toml
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test check bench docs clean
+.PHONY: demo test interop check bench docs clean
 
 demo: $(VENV)/product.stamp  ## the main job on the built-in digits, in ./demo
 	rm -rf demo && mkdir demo
 	cd demo && ../$(BIN)/edgecls train
 	cd demo && ../$(BIN)/edgecls convert --int8
 	cd demo && ../$(BIN)/edgecls camera --model model.tflite --source 'fake:digits?fps=100'
+
+interop: .interop/mediapipe/stamp .interop/tflite-runtime/stamp  ## other readers, for `make test`
 
 test: $(VENV)/dev.stamp  ## everything a newcomer needs to know that it works
 	$(BIN)/python -m pytest
@@ -30,7 +34,7 @@ docs: $(VENV)/dev.stamp  ## today's help into docs/commands
 	$(BIN)/python docs/commands/generate.py
 
 clean:
-	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .interop demo .pytest_cache .mypy_cache .ruff_cache
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -43,4 +47,11 @@ $(VENV)/product.stamp: $(VENV)/bin/python $(PROJECTS) constraints.txt
 
 $(VENV)/dev.stamp: $(VENV)/product.stamp requirements-dev.txt
 	$(PIP) install --quiet -c constraints.txt -r requirements-dev.txt
+	touch $@
+
+.interop/tflite-runtime/stamp: INTEROP_PYTHON = $(OLD_PYTHON)
+.interop/%/stamp: tests/interop/requirements-%.txt
+	rm -rf $(@D)
+	$(INTEROP_PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip --disable-pip-version-check install --quiet -r $<
 	touch $@

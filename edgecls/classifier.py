@@ -11,22 +11,22 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from edgecls.contract.edgetpu_rules import COMPILED_OPERATOR
 from edgecls.contract.events import Prediction
-from edgecls.contract.golden import TOLERANCE_STEPS
 from edgecls.contract.labels import Labels
 from edgecls.contract.modelfile import ModelFile, load_model_file
-from edgecls.errors import EngineError, GoldenMismatchError
+from edgecls.errors import EngineError
 from edgecls.imaging.decode import Frame
 from edgecls.imaging.prepare import Image, prepare
 from edgecls.metrics import temper
 from edgecls.runtimes import Runtime, Tensor, open_runtime
+from edgecls.runtimes.accelerator import Accelerator
 
 Scores = npt.NDArray[np.float32]
 
-# A float engine's kernels differ between machines by rounding only.
-FLOAT_TOLERANCE: Final = 1e-3
 # These change how scores are stored, not what they are.
 _CARRIERS: Final = ("QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE", "CAST")
+_SOFTMAX_SCALE: Final = 1 / 256  # the only one that TFLite's quantized SOFTMAX may have
 _LOGIT_MAKERS: Final = ("FULLY_CONNECTED", "CONV_2D", "MEAN", "AVERAGE_POOL_2D", "ADD")
 
 
@@ -53,11 +53,17 @@ class Classifier:
 
     @classmethod
     def open(
-        cls, path: Path, *, labels: Labels | None = None, runtime: str = "auto", threads: int = 1
+        cls,
+        path: Path,
+        *,
+        labels: Labels | None = None,
+        runtime: str = "auto",
+        threads: int = 1,
+        accelerator: Accelerator | None = None,
     ) -> Classifier:
         """Load a model file into an engine; see `load_model_file` and `open_runtime`."""
         model = load_model_file(path, labels)
-        return cls(model, open_runtime(model, runtime, threads))
+        return cls(model, open_runtime(model, runtime, threads, accelerator))
 
     def classify(self, frame: Frame) -> Classification:
         """Scores of one frame (uint8 RGB, (height, width, 3)).
@@ -117,46 +123,6 @@ class Classifier:
         self.runtime.close()
 
 
-@dataclass(frozen=True, slots=True)
-class GoldenReport:
-    """How far this machine is from the golden vectors: the largest difference, and in what."""
-
-    vectors: int
-    largest: float
-    unit: str
-
-
-def replay_golden(classifier: Classifier) -> GoldenReport:
-    """Run the model's golden vectors here and compare with what they gave at conversion.
-
-    Raises:
-        GoldenMismatchError: The model has none, or this machine gives something else.
-    """
-    golden = classifier.model.golden
-    if golden is None:
-        raise GoldenMismatchError(
-            f"{classifier.model.name!r} carries no golden vectors",
-            hint="models made by 'edgecls convert' do",
-        )
-    is_float = golden.outputs.dtype == np.float32
-    unit = "score" if is_float else "steps"
-    tolerance = FLOAT_TOLERANCE if is_float else TOLERANCE_STEPS
-    largest = 0.0
-    for number, image in enumerate(golden.images):
-        found = classifier.run_image(image).astype(np.float64)
-        wanted = golden.outputs[number].astype(np.float64)
-        difference = float(np.abs(found - wanted).max())
-        if not difference <= tolerance:
-            raise GoldenMismatchError(
-                f"golden vector {number} comes out {difference:g} {unit} away from what it gave"
-                f" at conversion, at most {tolerance:g} is allowed"
-                f" ({classifier.runtime.name} {classifier.runtime.version})",
-                hint="this engine computes something else: update it, or convert the model again",
-            )
-        largest = max(largest, difference)
-    return GoldenReport(len(golden), largest, unit)
-
-
 def _gives_logits(model: ModelFile) -> bool:
     """Whether the scores come out of a layer that classifiers end in, without a softmax."""
     maker = {
@@ -165,6 +131,9 @@ def _gives_logits(model: ModelFile) -> bool:
     operator = maker[model.structure.outputs[0]]
     while operator.name in _CARRIERS and operator.inputs[0] in maker:
         operator = maker[operator.inputs[0]]
+    if operator.name == COMPILED_OPERATOR:  # its last layer cannot be seen, but softmax has a mark
+        params = model.output.to_quant_params()
+        return params is not None and params.scale != _SOFTMAX_SCALE
     return operator.name in _LOGIT_MAKERS
 
 

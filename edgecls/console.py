@@ -18,6 +18,12 @@ class Advance(Protocol):
     def __call__(self, done: int, note: str = "") -> None: ...
 
 
+class OpenAdvance(Protocol):
+    """An `Advance` that may also be told the total, as soon as it is known."""
+
+    def __call__(self, done: int, note: str = "", *, total: int | None = None) -> None: ...
+
+
 def json_line(value: Any) -> str:
     """One line of JSON in pure ASCII: no label or file name, however odd, can break it."""
     return json.dumps(value, ensure_ascii=True, allow_nan=False)
@@ -29,12 +35,12 @@ def printable(text: str) -> str:
 
 
 @contextmanager
-def progress(title: str, total: int) -> Iterator[Advance]:
+def progress(title: str, total: int | None) -> Iterator[OpenAdvance]:
     """Show on stderr how far a long task is: a bar on a terminal, now and then a line elsewhere.
 
     Args:
         title: What is being done.
-        total: How many steps it has.
+        total: How many steps it has; None while that is not known, `advance` may tell it later.
     """
     if not sys.stderr.isatty():
         yield _plain_lines(title, total)
@@ -56,19 +62,27 @@ def progress(title: str, total: int) -> Iterator[Advance]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
         console=Console(stderr=True),
+        redirect_stdout=False,  # results go where the user sent them, not above the bar
     ) as bar:
         task = bar.add_task(escape(title), total=total, note="")
-        yield lambda done, note="": bar.update(task, completed=done, note=escape(note))
+
+        def advance(done: int, note: str = "", *, total: int | None = None) -> None:
+            bar.update(task, completed=done, note=escape(note), total=total)  # None: as it was
+
+        yield advance
 
 
-def _plain_lines(title: str, total: int) -> Advance:
+def _plain_lines(title: str, total: int | None) -> OpenAdvance:
     last = time.monotonic()
+    known = total
 
-    def advance(done: int, note: str = "") -> None:
-        nonlocal last
+    def advance(done: int, note: str = "", *, total: int | None = None) -> None:
+        nonlocal last, known
+        known = known if total is None else total
         now = time.monotonic()
-        if done >= total or now - last >= _PLAIN_INTERVAL_S:
+        if (known is not None and done >= known) or now - last >= _PLAIN_INTERVAL_S:
             last = now
-            print(f"{title}: {done}/{total} {note}".rstrip(), file=sys.stderr, flush=True)
+            of = "" if known is None else f"/{known}"
+            print(f"{title}: {done}{of} {note}".rstrip(), file=sys.stderr, flush=True)
 
     return advance

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from edgecls.classifier import Classifier
 from edgecls.contract.labels import Labels
 from edgecls.errors import DatasetError, PictureError
+from edgecls.imaging.decode import Frame
 from edgecls.metrics import Quality, measure
 from edgecls.pictures import PictureSet, open_pictures
 
@@ -34,6 +35,64 @@ class Evaluation:
         return {**self.quality.to_json(), "unreadable": len(self.unreadable)}
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Examples:
+    """The pictures of a set that a model is measured on.
+
+    Args:
+        pictures: The whole set.
+        positions: Of the pictures that count, in it.
+        targets: The class of each of these, as an index into the model's labels.
+    """
+
+    pictures: PictureSet
+    positions: tuple[int, ...]
+    targets: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    @property
+    def names(self) -> list[str]:
+        """Of the pictures that count."""
+        return [self.pictures.names[position] for position in self.positions]
+
+    def load_frame(self, index: int) -> Frame:
+        """Decode one of them; raises PictureError when it cannot be read."""
+        return self.pictures.load_frame(self.positions[index])
+
+
+def open_examples(origin: str, labels: Labels) -> Examples:
+    """Open labelled pictures and match their classes with a model's labels.
+
+    Args:
+        origin: As for `evaluate`.
+        labels: Of the model.
+
+    Raises:
+        DatasetError: There are none, or a folder's name is no label.
+    """
+    pictures = open_pictures(origin)
+    positions = tuple(_positions(pictures).tolist())
+    class_of = _match_labels(pictures.labels, labels)
+    return Examples(
+        pictures, positions, tuple(class_of[int(pictures.targets[i])] for i in positions)
+    )
+
+
+def refuse_unread(read: Sequence[int], examples: Examples, unreadable: Sequence[str]) -> None:
+    """Refuse a measurement on no picture at all.
+
+    Raises:
+        DatasetError: Nothing was read; the first reason is in the hint.
+    """
+    if not read:
+        raise DatasetError(
+            f"none of the {len(examples)} pictures in {examples.pictures.origin!r} can be read",
+            hint=f"the first: {unreadable[0]}",
+        )
+
+
 def evaluate(
     classifier: Classifier, origin: str, start: Callable[[int], Advance] | None = None
 ) -> Evaluation:
@@ -48,26 +107,20 @@ def evaluate(
     Raises:
         DatasetError: A folder's name is no label of the model, or no picture can be read.
     """
-    pictures = open_pictures(origin)
-    positions = _positions(pictures)
-    class_of = _match_labels(pictures.labels, classifier.labels)
-    advance = start(len(positions)) if start else None
+    examples = open_examples(origin, classifier.labels)
+    advance = start(len(examples)) if start else None
     scores, targets, unreadable = [], [], []
-    for done, position in enumerate(positions, start=1):
+    for index in range(len(examples)):
         try:
-            frame = pictures.load_frame(int(position))
+            frame = examples.load_frame(index)
         except PictureError as wrong:
             unreadable.append(wrong.problem)
         else:
             scores.append(classifier.classify(frame).scores)
-            targets.append(class_of[int(pictures.targets[position])])
+            targets.append(examples.targets[index])
         if advance:
-            advance(done)
-    if not scores:
-        raise DatasetError(
-            f"none of the {len(positions)} pictures in {origin!r} can be read",
-            hint=f"the first: {unreadable[0]}",
-        )
+            advance(index + 1)
+    refuse_unread(targets, examples, unreadable)
     quality = measure(np.stack(scores), np.array(targets, np.int64), classifier.labels)
     return Evaluation(quality, tuple(unreadable))
 

@@ -8,25 +8,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-import numpy as np
-import numpy.typing as npt
-
 from edgecls.capture import Capture
 from edgecls.classifier import Classifier
-from edgecls.contract.events import (
-    UNKNOWN,
-    ChangeEvent,
-    Event,
-    PredictionEvent,
-    SummaryEvent,
-)
+from edgecls.contract.events import Event, SummaryEvent
+from edgecls.decision import DecisionSettings
 from edgecls.errors import InvalidValueError, SinkError
+from edgecls.gating import MotionGate, MotionSettings
+from edgecls.imaging.captured import CapturedFrame, develop
+from edgecls.imaging.view import WHOLE, View
+from edgecls.judge import Judge, Moment, pixels_of
+from edgecls.reload import Reloader
+from edgecls.shadow import Shadow
 from edgecls.sinks import QueuedSink, Sink
-from edgecls.smoothing import Scores, Smoother, Steadiness
-from edgecls.sources import CapturedFrame, Source
-from edgecls.timing import Latencies
+from edgecls.sources import Source
 
 _POLL_S: Final = 0.1
+# For the counts in the summary; a sink that hangs is given up on in any case.
+_SETTLE_S: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,32 +33,41 @@ class LoopSettings:
 
     Args:
         top_k: Predictions in each event.
-        threshold: Score below which the answer is `unknown`; None for the card's own.
+        decisions: How scores become labels.
         fps: Frames classified a second at most; 0 for as many as come.
         max_frames: Classified frames after which the loop ends; 0 for never.
         duration_s: Seconds after which it ends; 0 for never.
-        steadiness: Of the steady label, where frames follow each other.
+        view: Which way up the camera hangs, and what part of its frames counts.
+        motion: When to classify where little moves; None for always.
     """
 
     top_k: int = 3
-    threshold: float | None = None
+    decisions: DecisionSettings = field(default_factory=DecisionSettings)
     fps: float = 0.0
     max_frames: int = 0
     duration_s: float = 0.0
-    steadiness: Steadiness = field(default_factory=Steadiness)
+    view: View = WHOLE
+    motion: MotionSettings | None = None
 
     def __post_init__(self) -> None:
         if self.top_k < 1:
             raise InvalidValueError(f"top k is {self.top_k}, wanted at least 1")
-        if self.threshold is not None and not 0 <= self.threshold <= 1:
-            raise InvalidValueError(f"the threshold is {self.threshold}, wanted a score in 0 to 1")
         for name in ("fps", "max_frames", "duration_s"):
             if not 0 <= getattr(self, name) < 1e9:
                 raise InvalidValueError(f"{name} is {getattr(self, name)}, wanted 0 or more")
 
 
 class Loop:
-    """Runs a classifier over a source until it ends, or `stop` is called."""
+    """Runs a classifier over a source until it ends, or `stop` is called.
+
+    Args:
+        open_source: Opens the source, and opens it again when it was lost.
+        classifier: The live model; closed by whoever opened it, unless another took its place.
+        sinks: Where events go.
+        settings: What the user has set.
+        shadow: A candidate to run beside the live model.
+        reloader: Looks for another file under the model's name.
+    """
 
     def __init__(
         self,
@@ -68,16 +75,20 @@ class Loop:
         classifier: Classifier,
         sinks: Sequence[Sink],
         settings: LoopSettings | None = None,
+        *,
+        shadow: Shadow | None = None,
+        reloader: Reloader | None = None,
     ) -> None:
-        self._settings = settings or LoopSettings()
-        self._classifier = classifier
+        self._settings = settings = settings or LoopSettings()
+        self._judge = Judge(
+            classifier, settings.decisions, settings.top_k, shadow=shadow, reloader=reloader
+        )
         self._sinks = sinks
         self._stop = threading.Event()
         self._end = threading.Event()
-        self._capture = Capture(open_source, self._end, self._emit)
-        self._thresholds = _thresholds(classifier, self._settings.threshold)
-        self._known_labels = frozenset(classifier.labels)
-        self._latencies = Latencies()
+        self._capture = Capture(open_source, self._end, self._emit, self._develop)
+        self._gate: MotionGate | None = None
+        self._paused_s = 0.0
         self._queues: list[QueuedSink] = []
         self._counts = _Counts()
 
@@ -93,6 +104,9 @@ class Loop:
             EngineError: The engine failed.
         """
         source = self._capture.open()
+        self._judge.start(is_live=source.is_live, is_sequence=source.is_sequence)
+        if self._settings.motion is not None and source.is_sequence:
+            self._gate = MotionGate(self._settings.motion)
         self._queues = [
             QueuedSink(sink, drops=source.is_live, stop=self._stop) for sink in self._sinks
         ]
@@ -103,7 +117,12 @@ class Loop:
         finally:
             self._end.set()
             self._capture.close()
-            summary = self._summarize(time.monotonic() - started)
+            seconds = time.monotonic() - started
+            for event, frame in self._judge.finish():
+                self._emit(event, frame)
+            for sink in self._queues:
+                sink.settle(_SETTLE_S)
+            summary = self._summarize(seconds)
             self._emit(summary)
             for sink in self._queues:
                 sink.close()
@@ -113,15 +132,13 @@ class Loop:
 
     def _loop(self, source: Source, started: float) -> None:
         settings = self._settings
-        smoother = None
-        if source.is_sequence:  # pictures of a folder have nothing to do with each other
-            smoother = Smoother(self._classifier.labels, self._thresholds, settings.steadiness)
         end = started + settings.duration_s if settings.duration_s else float("inf")
         next_start = started
         while not self._stop.is_set() and time.monotonic() < end:
             if settings.fps and (wait := next_start - time.monotonic()) > 0:
                 # No `Event.wait`: a signal handler that sets the event would lock itself out.
                 time.sleep(min(wait, _POLL_S))
+                self._paused_s += min(wait, _POLL_S)
                 continue
             frame = self._capture.take()
             if frame is None:
@@ -130,56 +147,62 @@ class Loop:
                 continue
             if settings.fps:
                 next_start = max(next_start + 1 / settings.fps, time.monotonic() - 1.0)
-            # A recording has its own time, so that a replay gives the same changes.
-            time_s = frame.captured_s if source.is_live else frame.media_s
-            self._classify(frame, smoother, time_s)
+            moment = Moment.of(frame, is_live=source.is_live)
+            if self._is_gated(frame, moment):
+                continue
+            judgement = self._judge.judge(frame, moment)
+            self._counts.add(judgement.label, judgement.truth)
+            for event, shown in judgement.events:
+                self._emit(event, shown)
             if self._counts.classified == settings.max_frames or self.sink_failures:
                 return
 
-    def _classify(self, frame: CapturedFrame, smoother: Smoother | None, time_s: float) -> None:
-        result = self._classifier.classify(frame.pixels)
-        classified_s = time.monotonic()
-        age_ms = (classified_s - frame.captured_s) * 1e3
-        now = time.time()
-        best = self._classifier.top(result.scores, self._settings.top_k)
-        label = self._decide(result.scores)
-        # A model of other labels cannot be right or wrong about this source.
-        truth = frame.truth if frame.truth in self._known_labels else ""
-        self._counts.add(label, truth)
-        self._emit(
-            PredictionEvent(frame.index, now, label, best[0].score, best, age_ms, truth, frame.name)
-        )
-        change = smoother.update(result.scores, time_s) if smoother else None
-        if change is not None:
-            self._emit(ChangeEvent(frame.index, now, change.label, change.previous, change.score))
-        decide_ms = (time.monotonic() - classified_s) * 1e3
-        self._latencies.add(
-            {"decode": frame.decode_ms, **result.latency_ms, "decide": decide_ms, "age": age_ms}
-        )
+    def _develop(self, frame: CapturedFrame) -> CapturedFrame:
+        preprocessing = self._judge.classifier.model.card.preprocessing
+        return develop(frame, preprocessing, self._settings.view)
 
-    def _decide(self, scores: Scores) -> str:
-        winner = int(scores.argmax())
-        is_sure = scores[winner] >= self._thresholds[winner]
-        return self._classifier.labels[winner] if is_sure else UNKNOWN
+    def _is_gated(self, frame: CapturedFrame, moment: Moment) -> bool:
+        if self._gate is None:
+            return False
+        started = time.monotonic()
+        is_gated = not self._gate.passes(pixels_of(frame), moment.flow_s)
+        self._counts.gated += is_gated
+        self._judge.latencies.add({"gate": (time.monotonic() - started) * 1e3})
+        return is_gated
 
-    def _emit(self, event: Event) -> None:
+    def _emit(self, event: Event, frame: CapturedFrame | None = None) -> None:
         for sink in self._queues:
-            sink.handle(event)
+            sink.handle(event, frame)
 
     def _summarize(self, seconds: float) -> SummaryEvent:
         counts, capture = self._counts, self._capture
         return SummaryEvent(
             frames=capture.taken + capture.dropped + capture.unreadable,
             classified=counts.classified,
-            dropped=capture.dropped + capture.taken - counts.classified,
+            dropped=capture.dropped + capture.taken - counts.classified - counts.gated,
             unreadable=capture.unreadable,
             seconds=seconds,
             fps=counts.classified / seconds if seconds > 0 else 0.0,
-            latency_ms=self._latencies.to_percentiles(),
+            latency_ms=self._judge.latencies.to_percentiles(),
             labelled=counts.labelled,
             correct=counts.correct,
+            gated=counts.gated,
+            time_shares=self._share_out(seconds),
             sink_drops={sink.name: sink.dropped for sink in self._queues if sink.dropped},
+            sinks={sink.name: sink.counts for sink in self._queues if sink.counts},
+            flips_per_hour=self._judge.flips_per_hour,
+            shadow=self._judge.shadow_summary,
         )
+
+    def _share_out(self, seconds: float) -> dict[str, float]:
+        """What the loop spent its time on or waiting for, as shares that add up to 1."""
+        if seconds <= 0:
+            return {}
+        waits = self._capture.waits
+        spent_s = {"source": waits.source_s, "decode": waits.decode_s, "fps": self._paused_s}
+        spent_s["model"] = max(0.0, seconds - sum(spent_s.values()))
+        whole_s = sum(spent_s.values())
+        return {what: round(spent / whole_s, 3) for what, spent in spent_s.items() if spent}
 
     @property
     def sink_failures(self) -> list[SinkError]:
@@ -195,6 +218,7 @@ class Loop:
 @dataclass(slots=True)
 class _Counts:
     classified: int = 0
+    gated: int = 0
     labelled: int = 0
     correct: int = 0
 
@@ -203,17 +227,3 @@ class _Counts:
         if truth:
             self.labelled += 1
             self.correct += label == truth
-
-
-def _thresholds(classifier: Classifier, given: float | None) -> npt.NDArray[np.float32]:
-    """The score each class must reach, (classes,)."""
-    output = classifier.model.card.output
-    if given is not None:
-        return np.full(len(classifier.labels), given, np.float32)
-    return np.array(
-        [
-            output.class_thresholds.get(label, output.reject_threshold)
-            for label in classifier.labels
-        ],
-        np.float32,
-    )

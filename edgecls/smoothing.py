@@ -71,13 +71,17 @@ class Smoother:
         average = self._follow(scores, time_s)
         winner = int(average.argmax())
         wanted = self._labels[winner] if average[winner] >= self._thresholds[winner] else UNKNOWN
-        if wanted == self.label or time_s - self._held_since_s < self._steadiness.min_hold_s:
+        if wanted == self.label or not self._may_change(time_s):
             return None
         if not self._beats_current(average, winner, wanted):
             return None
         change = Change(wanted, self.label, float(average[winner]))
         self.label, self._held_since_s = wanted, time_s
         return change
+
+    def _may_change(self, time_s: float) -> bool:
+        # A microsecond: 0.3 - 0.2 s, as times of a recording are, is a hair less than 0.1 s.
+        return time_s - self._held_since_s >= self._steadiness.min_hold_s - 1e-6
 
     def _follow(self, scores: Scores, time_s: float) -> Scores:
         constant_s = self._steadiness.time_constant_s

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from edgecls.capture import Capture
-from edgecls.contract.events import Event, SourceEvent
+from edgecls.contract.events import Event, SourceEvent, UnreadableEvent
 from edgecls.errors import PictureError, SourceError
 from edgecls.sources import CapturedFrame, Closing, Source
 from tests.support.patience import patience
@@ -254,3 +254,43 @@ def test_a_source_that_hangs_in_a_read_does_not_hold_up_the_end(
     # Closing a camera under a read that is going on would crash the process.
     assert not camera.is_closed
     gate.set()
+
+
+class TestUnreadable:
+    """What cannot be read is named, in its place between the frames."""
+
+    def reasons(self, bench: Bench) -> list[str]:
+        return [event.reason for event in bench.events if isinstance(event, UnreadableEvent)]
+
+    def test_of_a_recording_each_one_is_named_before_the_frame_that_follows(
+        self, bench: Callable[..., Bench]
+    ) -> None:
+        first, second = PictureError("a.png is cut off"), PictureError("b.png is empty")
+        on = bench(ScriptedSource(None, first, second, None, is_live=False))
+        capture = on.start()
+        before = capture.take()
+        assert self.reasons(on) == []
+        while capture.take() is None:
+            pass
+        assert before is not None
+        assert self.reasons(on) == ["a.png is cut off", "b.png is empty"]
+        assert capture.unreadable == 2
+
+    def test_what_stands_behind_the_last_frame_is_named_at_the_end(
+        self, bench: Callable[..., Bench]
+    ) -> None:
+        on = bench(ScriptedSource(None, PictureError("b.png is empty"), is_live=False))
+        on.start()
+        on.take_all()
+        on.stop.set()
+        on.capture.close()
+        assert self.reasons(on) == ["b.png is empty"]
+
+    def test_a_live_source_is_named_at_most_once_a_second(
+        self, bench: Callable[..., Bench]
+    ) -> None:
+        on = bench(ScriptedSource(*[PictureError("a damaged frame")] * 50, None))
+        on.start()
+        on.take_all()
+        assert self.reasons(on) == ["a damaged frame"]
+        assert on.capture.unreadable == 50

@@ -9,25 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgecls.classifier import Classifier, replay_golden
-from edgecls.contract.card import ModelCard, Output
+from edgecls.classifier import Classifier
+from edgecls.contract.card import Output
 from edgecls.contract.labels import Labels
 from edgecls.contract.modelfile import (
-    ModelFile,
-    load_model_file,
     parse_model_file,
-    write_model_file,
 )
-from edgecls.contract.preprocessing import Preprocessing
 from edgecls.contract.structure import Operator
-from edgecls.errors import EngineError, GoldenMismatchError, ModelFileError, ShapeError
+from edgecls.errors import EngineError, ModelFileError, ShapeError
 from edgecls.pictures.folder import read_picture
 from edgecls.runtimes import open_runtime
 from tests.support.tiny_model import (
-    TinyModel,
-    build,
     frame_of,
-    tiny_golden,
     tiny_model_bytes,
     write_tiny_model,
 )
@@ -229,64 +222,3 @@ def test_what_is_no_model_is_refused(tmp_path: Path) -> None:
     (tmp_path / "m.tflite").write_bytes(b"hello")
     with pytest.raises(ModelFileError, match=r"m\.tflite"):
         Classifier.open(tmp_path / "m.tflite")
-
-
-def golden_model(path: Path, shift: int = 0, dtype: Any = "uint8") -> ModelFile:
-    """A model file whose golden outputs are `shift` steps beside what the engine gives."""
-    flatbuffer = build(TinyModel((4, 4), "GRAY", 3, dtype))
-    preprocessing = Preprocessing((4, 4), "GRAY")
-    golden = tiny_golden(flatbuffer, preprocessing)
-    outputs = golden.outputs.copy()
-    outputs[2, 0] += shift  # the white image; its first score is 0
-    golden = dataclasses.replace(golden, outputs=outputs)
-    card = ModelCard(Labels(("a", "b", "c")), preprocessing)
-    return write_model_file(path, flatbuffer, card, golden)
-
-
-@pytest.mark.parametrize("dtype", ["uint8", "int8"])
-def test_golden_vectors_are_reproduced(dtype: Any, tmp_path: Path) -> None:
-    golden_model(tmp_path / "m.tflite", dtype=dtype)
-    report = replay_golden(Classifier.open(tmp_path / "m.tflite"))
-    assert (report.vectors, report.largest, report.unit) == (4, 0.0, "steps")
-
-
-def test_float_golden_vectors_are_compared_as_scores(tmp_path: Path) -> None:
-    golden_model(tmp_path / "m.tflite", dtype="float32")
-    report = replay_golden(Classifier.open(tmp_path / "m.tflite"))
-    assert report.unit == "score"
-    assert report.largest < 1e-6
-
-
-def test_one_step_is_within_the_tolerance(tmp_path: Path) -> None:
-    golden_model(tmp_path / "m.tflite", shift=1)
-    assert replay_golden(Classifier.open(tmp_path / "m.tflite")).largest == 1.0
-
-
-def test_two_steps_are_not(tmp_path: Path) -> None:
-    golden_model(tmp_path / "m.tflite", shift=2)
-    classifier = Classifier.open(tmp_path / "m.tflite")
-    with pytest.raises(
-        GoldenMismatchError, match=r"golden vector 2 comes out 2 steps away .* at most 1"
-    ) as failed:
-        replay_golden(classifier)
-    assert classifier.runtime.name in failed.value.problem
-    assert "convert the model again" in failed.value.hint
-
-
-def test_a_difference_of_200_steps_does_not_wrap_around(tmp_path: Path) -> None:
-    golden_model(tmp_path / "m.tflite", shift=200)
-    with pytest.raises(GoldenMismatchError, match="200 steps away"):
-        replay_golden(Classifier.open(tmp_path / "m.tflite"))
-
-
-def test_a_model_without_golden_vectors_cannot_be_verified() -> None:
-    classifier = classifier_of(tiny_model_bytes())
-    with pytest.raises(GoldenMismatchError, match="carries no golden vectors"):
-        replay_golden(classifier)
-
-
-def test_an_engine_that_computes_something_else_is_found_out(tmp_path: Path) -> None:
-    golden_model(tmp_path / "m.tflite")
-    model = load_model_file(tmp_path / "m.tflite")
-    with pytest.raises(GoldenMismatchError, match=r"\(fake 1\)"):
-        replay_golden(Classifier(model, open_runtime(model, "fake")))

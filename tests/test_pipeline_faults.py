@@ -49,11 +49,19 @@ class TestSinks:
         loop = make_loop("fake:colors?fps=500&frames=400", tiny, HangingSink(), quick)
         start = time.monotonic()
         summary = loop.run()
-        assert time.monotonic() - start < 0.8 + 1.0 + 1.0  # the frames, the sink's time to close
+        # The frames take 0.8 s, the sinks' time to settle and to close another 1.2.
+        assert time.monotonic() - start < patience(6.0)
         assert summary.frames == 400
         assert loop.has_stuck_sink
         # Of all events before the summary one is in its hands and the newest are in its queue.
         assert summary.sink_drops == {"fake": len(quick.events) - 1 - 1 - QUEUE_LIMIT}
+
+    def test_a_sink_that_hangs_changes_nothing_in_the_frame_rate(self, tiny: Classifier) -> None:
+        source = "fake:colors?fps=20&frames=24"
+        freely = make_loop(source, tiny).run()
+        hanging = make_loop(source, tiny, HangingSink()).run()
+        assert hanging.classified >= freely.classified - 2  # noise of a busy machine
+        assert hanging.frames == freely.frames == 24
 
     def test_a_slow_sink_gets_every_event_of_a_recording(self, tiny: Classifier) -> None:
         slow = FakeSink(delay_s=0.004)
@@ -76,12 +84,13 @@ class TestSinks:
 
     def test_a_recording_can_be_stopped_while_it_waits_for_a_sink(self, tiny: Classifier) -> None:
         loop = make_loop("fake:colors?fps=0&loop=1", tiny, HangingSink())
-        threading.Timer(0.5, loop.stop).start()
+        threading.Timer(1.0, loop.stop).start()
         start = time.monotonic()
         summary = loop.run()
-        assert time.monotonic() - start < patience(0.5 + 2.0)
+        assert time.monotonic() - start < patience(1.0 + 2.0)
         assert loop.has_stuck_sink
-        assert summary.classified > QUEUE_LIMIT / 2
+        # It took what its queue holds, or had no time for more; then it waited.
+        assert 0 < summary.classified <= QUEUE_LIMIT + 2
 
 
 class TestSources:

@@ -123,6 +123,13 @@ def test_a_label_is_held_for_its_least_time() -> None:
     assert steady.update(scores(0, 1), 10.5) == Change("dog", "cat", 1.0)
 
 
+def test_a_least_time_that_is_rounded_down_by_a_hair_has_passed() -> None:
+    steady = smoother(Steadiness(time_constant_s=0.0, margin=0.0, min_hold_s=0.1))
+    steady.update(scores(1, 0), 6 / 30)
+    # 9/30 - 6/30 is 0.09999999999999998.
+    assert steady.update(scores(0, 1), 9 / 30) == Change("dog", "cat", 1.0)
+
+
 def test_one_odd_frame_in_ten_changes_nothing() -> None:
     steady = smoother(Steadiness())
     flicker = [scores(0, 1) if n % 10 == 9 else scores(1, 0) for n in range(100)]

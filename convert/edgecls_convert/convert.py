@@ -1,4 +1,4 @@
-"""From a run folder to a verified int8 model file."""
+"""From a trained model to a verified model file."""
 
 from __future__ import annotations
 
@@ -8,25 +8,40 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
-from edgecls.classifier import Classifier
 from edgecls.console import Advance
 from edgecls.contract.card import ModelCard
-from edgecls.contract.modelfile import ModelFile, parse_model_file, to_bytes, write_model_file
+from edgecls.contract.cost import to_cost
+from edgecls.contract.modelfile import ModelFile, write_model_file
 from edgecls.contract.run import RunFolder
 from edgecls.errors import InvalidValueError
-from edgecls.runtimes import open_runtime
+from edgecls_convert.admission import Admission, Admitted, admit
+from edgecls_convert.attempt import Attempt, convert_once, open_classifier
 from edgecls_convert.calibration import CALIBRATION_IMAGES, CalibrationSet, load_calibration_set
+from edgecls_convert.decide import Decision, decide
+from edgecls_convert.edgetpu import (
+    EdgeTpuForm,
+    check_edgetpu_choice,
+    make_edgetpu_form,
+    refuse_unmapped,
+)
+from edgecls_convert.forms import INT8, Target
+from edgecls_convert.gate import (
+    MAX_CLASS_DROP_POINTS,
+    MAX_DROP_POINTS,
+    Tolerance,
+)
 from edgecls_convert.golden import make_golden
-from edgecls_convert.network import load_network
-from edgecls_convert.parity import Comparison, check_max_drop, compare, refuse_loss, top1_interval
-from edgecls_convert.quantize import to_float_flatbuffer, to_int8_flatbuffer
-from edgecls_convert.rules import check_int8_rules
-from edgecls_convert.subsets import open_run_pictures
+from edgecls_convert.parity import Comparison, compare
+from edgecls_convert.quantize import FLOAT
+from edgecls_convert.remedies import RemedyMode
+from edgecls_convert.remedies.finetune import SCHEDULE, Schedule
+from edgecls_convert.sanity import refuse_other_float
+from edgecls_convert.source import ConversionSource, open_run_source
 
-MAX_DROP_POINTS: Final = 1.0
 ShowProgress: TypeAlias = Callable[[str, int], AbstractContextManager[Advance]]
+Warn: TypeAlias = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +49,46 @@ class Settings:
     """What the user may choose.
 
     Args:
-        max_drop: Percentage points of top-1 that int8 may lose.
+        max_drop: Percentage points of top-1 that the converted form may lose.
+        max_class_drop: The same of any class's recall; see `Tolerance`.
         calibration: Number of calibration pictures.
         seed: Of the choice of calibration pictures and golden vectors.
+        target: The form, and the types of image and scores.
+        remedy: Whether remedies are tried: where the form lost too much, always, or never.
+        shows_layers: Whether the error of each layer is measured also where nothing was lost.
+        schedule: Of the fine-tune, the last remedy.
+        is_for_edgetpu: Whether to compile it for a Coral Edge TPU, too.
+        min_mapped: Least share of operators that must run there, in percent.
     """
 
     max_drop: float = MAX_DROP_POINTS
+    max_class_drop: float = MAX_CLASS_DROP_POINTS
     calibration: int = CALIBRATION_IMAGES
     seed: int = 0
+    target: Target = INT8
+    remedy: RemedyMode = "needed"
+    shows_layers: bool = False
+    schedule: Schedule = SCHEDULE
+    is_for_edgetpu: bool = False
+    min_mapped: float = 0.0
 
     def __post_init__(self) -> None:
-        check_max_drop(self.max_drop)
+        _ = self.tolerance  # refuses what no loss can be compared with
         if self.seed < 0:
             raise InvalidValueError(f"seed {self.seed} is negative", hint="--seed 0")
+        check_edgetpu_choice(self.target.form, self.min_mapped, is_chosen=self.is_for_edgetpu)
+
+    @property
+    def tolerance(self) -> Tolerance:
+        """What may be lost."""
+        return Tolerance(self.max_drop, self.max_class_drop)
+
+    @property
+    def admission(self) -> Admission:
+        """What is done about the gate."""
+        return Admission(
+            self.target, self.tolerance, self.remedy, self.shows_layers, self.schedule, self.seed
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,93 +99,122 @@ class Conversion:
         path: Of the model file.
         size_bytes: Its size.
         model: As a board reads it.
-        comparison: Float against int8.
-        calibration: What the ranges were taken from.
+        comparison: Float against the converted form.
+        calibration: What the ranges were taken from; None for a form that needs none.
+        target: The form that was made.
+        warnings: What is doubtful, in plain words.
+        edgetpu: The form for a Coral Edge TPU, where it was asked for.
+        admitted: Remedies and layers, where there were any.
     """
 
     path: Path
     size_bytes: int
     model: ModelFile
     comparison: Comparison
-    calibration: CalibrationSet
+    calibration: CalibrationSet | None
+    target: Target = INT8
+    warnings: tuple[str, ...] = ()
+    edgetpu: EdgeTpuForm | None = None
+    admitted: Admitted | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As `edgecls convert --json` prints it."""
-        found = self.comparison.to_metrics()
-        for form, quality in (
-            ("float", self.comparison.in_float),
-            ("int8", self.comparison.in_int8),
-        ):
-            found[form]["top1_interval"] = [round(share, 6) for share in top1_interval(quality)]
         return {
             "model": str(self.path),
             "bytes": self.size_bytes,
-            **found,
-            "calibration_images": len(self.calibration.images),
+            "form": self.target.form,
+            **self.comparison.to_json(),
+            "calibration_images": len(self.calibration.images) if self.calibration else 0,
+            "calibration": self.calibration.to_json() if self.calibration else None,
+            "decision": {
+                **self.model.card.output.to_json(),
+                **self.model.card.metrics.get("decision", {}),
+            },
             "golden_vectors": len(self.model.golden or ()),
             "minimum_runtime": self.model.structure.minimum_runtime,
             "operators": {
                 name: {"count": count, "version": version}
                 for name, (count, version) in self.model.structure.operator_counts.items()
             },
+            "warnings": list(self.warnings),
+            **(self.admitted.to_json() if self.admitted else {}),
+            **({"edgetpu": self.edgetpu.to_json()} if self.edgetpu else {}),
         }
 
 
 def convert_run(
-    run: RunFolder, output: Path, settings: Settings, progress: ShowProgress
+    run: RunFolder,
+    output: Path,
+    settings: Settings,
+    progress: ShowProgress,
+    warn: Warn = lambda _: None,
+) -> Conversion:
+    """Convert what a training left behind; see `open_run_source` and `convert_source`."""
+    check_output(output)
+    return convert_source(open_run_source(run), output, settings, progress, warn)
+
+
+def convert_source(
+    source: ConversionSource,
+    output: Path,
+    settings: Settings,
+    progress: ShowProgress,
+    warn: Warn = lambda _: None,
 ) -> Conversion:
     """Convert, check, measure, and only then write.
 
     Args:
-        run: A complete one.
+        source: The model and its pictures.
         output: The model file; what is there stays untouched unless everything went well.
         settings: The user's choices.
         progress: Shows how far each step is.
+        warn: Told what is doubtful, at once: also where the conversion then fails.
 
     Raises:
-        AccuracyLossError: int8 lost too much.
-        RunError: The run does not hold what a conversion needs.
-        DatasetError: Its pictures are gone or have changed.
-        NotAClassifierError: Its network is not one image in, one list of scores out.
-        ModelFileError: Its network cannot be loaded or converted.
+        AccuracyLossError: The form lost too much.
+        DatasetError: A picture cannot be read any more.
+        ModelFileError: The network cannot be converted.
         EdgeclsError: `output` cannot be written.
     """
-    _check_output(output)
-    card = run.load_card()
-    pictures = open_run_pictures(run, card)
-    wanted = min(settings.calibration, len(pictures.subsets["train"]))
-    with progress("reading calibration pictures", wanted) as advance:
-        calibration = load_calibration_set(pictures, settings.calibration, settings.seed, advance)
-    with progress("converting to float and int8", 3) as advance:
-        float_model, int8_model = _convert_both(run, card, calibration, advance)
-    int8 = Classifier(int8_model, open_runtime(int8_model))
-    with progress("measuring float and int8", len(pictures.subsets["test"])) as advance:
-        in_float = Classifier(float_model, open_runtime(float_model))
-        comparison = compare(in_float, int8, pictures, advance)
-    refuse_loss(comparison, settings.max_drop)
-    golden = make_golden(int8, pictures, settings.seed)
-    card = _complete_card(card, comparison, calibration, int8_model.structure.minimum_runtime)
-    model = write_model_file(output, int8_model.flatbuffer, card, golden)
-    return Conversion(output, output.stat().st_size, model, comparison, calibration)
+    check_output(output)
+    calibration = _calibrate(source, settings, progress)
+    warnings = (*source.warnings, *(calibration.warnings if calibration else ()))
+    for warning in warnings:
+        warn(warning)
+    attempt = _attempt(source, calibration, settings, progress)
+    if settings.is_for_edgetpu:
+        refuse_unmapped(attempt.model, settings.min_mapped)
+    refuse_other_float(source, attempt.comparison.in_float)
+    admitted = admit(source, attempt, calibration, settings.admission, output, progress)
+    attempt, calibration = admitted.attempt, admitted.calibration
+    decision = decide(
+        attempt.classifier, attempt.comparison, source.pictures, settings.seed, progress
+    )
+    golden = make_golden(attempt.classifier, source.pictures, settings.seed)
+    card = _complete_card(source.card, admitted, decision, settings.target)
+    model = write_model_file(output, attempt.model.flatbuffer, card, golden)
+    edgetpu = None
+    if settings.is_for_edgetpu:
+        edgetpu = make_edgetpu_form(output, progress, settings.min_mapped)
+    return Conversion(
+        output,
+        output.stat().st_size,
+        model,
+        decision.comparison,
+        calibration,
+        settings.target,
+        warnings,
+        edgetpu,
+        admitted,
+    )
 
 
-def _convert_both(
-    run: RunFolder, card: ModelCard, calibration: CalibrationSet, advance: Advance
-) -> tuple[ModelFile, ModelFile]:
-    """The float and the int8 model, as boards would get them."""
-    network = load_network(run.model_path, card)
-    advance(1, "loaded")
-    as_float = to_float_flatbuffer(network)
-    advance(2, "float")
-    as_int8 = to_int8_flatbuffer(network, calibration.to_representative())
-    int8_model = _as_model_file(as_int8, card, "the int8 model")
-    check_int8_rules(int8_model)
-    advance(3, "int8")
-    return _as_model_file(as_float, card, "the float model"), int8_model
+def check_output(output: Path) -> None:
+    """Say before minutes of work what would go wrong after them.
 
-
-def _check_output(output: Path) -> None:
-    """Say before minutes of work what would go wrong after them."""
+    Raises:
+        InvalidValueError: There is no folder to write into, or the name is that of a folder.
+    """
     if not output.parent.is_dir():
         raise InvalidValueError(
             f"there is no folder '{output.parent}' to write '{output.name}' into",
@@ -156,27 +227,63 @@ def _check_output(output: Path) -> None:
         )
 
 
-def _as_model_file(flatbuffer: bytes, card: ModelCard, name: str) -> ModelFile:
-    """The bytes that will be written: what is measured is what boards get."""
-    return parse_model_file(to_bytes(flatbuffer, card, None), name)
+def _calibrate(
+    source: ConversionSource, settings: Settings, progress: ShowProgress
+) -> CalibrationSet | None:
+    if not settings.target.is_calibrated:
+        return None
+    wanted = min(settings.calibration, len(source.pictures.subsets["train"]))
+    with progress("reading calibration pictures", wanted) as advance:
+        return load_calibration_set(source.pictures, settings.calibration, settings.seed, advance)
+
+
+def _attempt(
+    source: ConversionSource,
+    calibration: CalibrationSet | None,
+    settings: Settings,
+    progress: ShowProgress,
+) -> Attempt:
+    """The form that was asked for, measured against float."""
+    target, card = settings.target, source.card
+    with progress(f"converting to float and {target.form}", 3) as advance:
+        network = source.network
+        advance(1, "loaded")
+        in_float = open_classifier(convert_once(network, card, FLOAT))
+        advance(2, "float")
+        converted = convert_once(network, card, target, calibration)
+        classifier = open_classifier(converted)
+        advance(3, target.form)
+    with progress(f"measuring float and {target.form}", len(source.pictures.subsets["test"])) as a:
+        comparison = compare(in_float, classifier, source.pictures, a, target.form)
+    return Attempt(network, classifier, comparison, in_float)
 
 
 def _complete_card(
-    card: ModelCard, comparison: Comparison, calibration: CalibrationSet, minimum_runtime: str
+    card: ModelCard,
+    admitted: Admitted,
+    decision: Decision,
+    target: Target,
 ) -> ModelCard:
+    structure, calibration = admitted.attempt.model.structure, admitted.calibration
     # Nothing of when and where: the same run gives the same bytes.
     conversion = {
-        "form": "int8",
-        "calibration_images": len(calibration.images),
-        "calibration_per_class": calibration.per_class,
-        "seed": calibration.seed,
+        "form": target.form,
+        "input_type": target.input_type,
+        "output_type": target.output_type,
+        **(calibration.to_provenance() if calibration else {}),
         "tensorflow": importlib.metadata.version("tensorflow"),
         "keras": importlib.metadata.version("keras"),
-        "minimum_runtime": minimum_runtime,
+        "minimum_runtime": structure.minimum_runtime,
+        **admitted.to_provenance(),
     }
     provenance = {**card.provenance, "conversion": conversion}
     # Where the pictures lie on this machine is nobody's business on the board.
     provenance["data"] = Path(str(provenance["data"])).name
+    metrics = {**card.metrics, **decision.comparison.to_metrics()}
     return dataclasses.replace(
-        card, provenance=provenance, metrics={**card.metrics, **comparison.to_metrics()}
+        card,
+        output=decision.output,
+        cost=to_cost(structure),
+        provenance=provenance,
+        metrics={**metrics, "decision": decision.metrics} if decision.metrics else metrics,
     )

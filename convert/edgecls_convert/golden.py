@@ -1,4 +1,4 @@
-"""Golden vectors of a converted model: held-out images with what it gives for them here."""
+"""Golden vectors of a converted model: held-out pictures with what becomes of them here."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from edgecls.classifier import Classifier
 from edgecls.contract.golden import GoldenVectors
+from edgecls_convert.frames import make_frame, to_golden
 from edgecls_convert.subsets import RunPictures, choose_stratified
 
 MOST_VECTORS: Final = 8
@@ -22,15 +23,23 @@ def golden_count(image_bytes: int) -> int:
 
 
 def make_golden(classifier: Classifier, pictures: RunPictures, seed: int) -> GoldenVectors:
-    """Run a few held-out pictures, of different classes as far as there are.
+    """Decode, prepare and run a few held-out pictures, of different classes as far as there are.
+
+    Every board can then check each of the three steps by itself.
 
     Args:
         classifier: With the flatbuffer exactly as it will be written.
         pictures: Of the run; only its test pictures are used.
         seed: Of the choice.
     """
-    count = golden_count(int(np.prod(pictures.card.preprocessing.shape)))
-    chosen = choose_stratified(pictures.subsets["test"], count, seed)
-    images = np.stack([pictures.load_image(example) for example in chosen])
+    preprocessing = pictures.card.preprocessing
+    count = golden_count(int(np.prod(preprocessing.shape)))
+    frames, images = [], []
+    for example in choose_stratified(pictures.subsets["test"], count, seed):
+        stored = pictures.pictures.load_bytes(example.index)
+        jpeg = make_frame(stored, pictures.load_frame(example), preprocessing)
+        frame, image = to_golden(jpeg, preprocessing)
+        frames.append(frame)
+        images.append(image)
     outputs = np.stack([classifier.run_image(image) for image in images])
-    return GoldenVectors(images, outputs)
+    return GoldenVectors(np.stack(images), outputs, tuple(frames))

@@ -57,6 +57,8 @@ def import_tensorflow() -> tuple[Any, Any]:
         ) from missing
     with quietly():
         import keras
+    # Its log writes to what was stderr while it was imported, and that is closed by now.
+    tensorflow.get_logger().setLevel("CRITICAL")
     if keras.config.backend() != "tensorflow":
         raise NotInstalledError(
             f"converting needs Keras on TensorFlow, here it runs on {keras.config.backend()}",

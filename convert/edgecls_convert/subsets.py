@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import numpy as np
 from edgecls.contract.card import ModelCard
 from edgecls.contract.run import RunFolder, Subset
 from edgecls.errors import DatasetError, PictureError, RunError
+from edgecls.imaging.decode import Frame
 from edgecls.imaging.prepare import Image, prepare
 from edgecls.pictures import PictureSet, open_pictures
 
@@ -47,24 +49,37 @@ class RunPictures:
         Raises:
             DatasetError: It can no longer be read.
         """
+        return prepare(self.load_frame(example), self.card.preprocessing)
+
+    def load_frame(self, example: Example) -> Frame:
+        """Read one picture; see `load_image`.
+
+        Returns:
+            uint8 RGB, (height, width, 3).
+        """
         try:
-            frame = self.pictures.load_frame(example.index)
+            return self.pictures.load_frame(example.index)
         except PictureError as wrong:
             raise DatasetError(
                 f"a picture of the run can no longer be read: {wrong.problem}",
                 hint="restore it, or run 'edgecls train' again with the pictures as they are",
             ) from wrong
-        return prepare(frame, self.card.preprocessing)
 
 
-def open_run_pictures(run: RunFolder, card: ModelCard) -> RunPictures:
-    """Find the pictures of a run where they were when it was trained.
+def open_run_pictures(run: RunFolder, card: ModelCard, data: str | None = None) -> RunPictures:
+    """Find the pictures of a run.
+
+    Args:
+        run: Its split says which picture was used for what.
+        card: Of the run.
+        data: Where they are now, as `open_pictures` takes it; None for where they were when it
+            was trained.
 
     Raises:
         RunError: The run does not say what its pictures were, or not enough of them.
         DatasetError: They are gone, or sorted otherwise than at training.
     """
-    origin = card.provenance.get("data")
+    origin = data or card.provenance.get("data")
     if not isinstance(origin, str):
         raise RunError(
             f"the run '{run.path}' was made without pictures to calibrate and measure with",
@@ -76,7 +91,7 @@ def open_run_pictures(run: RunFolder, card: ModelCard) -> RunPictures:
     except DatasetError as wrong:
         raise DatasetError(
             f"the pictures of the run are not there any more: {wrong.problem}",
-            hint=f"put them back to '{origin}', or run 'edgecls train' again",
+            hint="say where they are now: --data FOLDER; or run 'edgecls train' again",
         ) from wrong
     subsets = _find_examples(run, card, pictures)
     for subset, use in (("train", "calibrate with"), ("test", "measure with")):
@@ -99,15 +114,29 @@ def choose_stratified(examples: Sequence[Example], count: int, seed: int) -> lis
         count: How many.
         seed: Of the shuffling.
     """
+    return deal(shuffle_classes(examples, seed), count)
+
+
+def shuffle_classes(examples: Sequence[Example], seed: int) -> list[list[Example]]:
+    """The examples of each class in random order, the classes in random order.
+
+    Args:
+        examples: In any order, which does not matter.
+        seed: Of the shuffling.
+    """
     random = np.random.default_rng(seed)
     by_class: dict[int, list[Example]] = {}
     for example in sorted(examples, key=lambda example: (example.target, example.name)):
         by_class.setdefault(example.target, []).append(example)
     shuffled = [[group[i] for i in random.permutation(len(group))] for group in by_class.values()]
-    order = random.permutation(len(shuffled))
-    deepest = max((len(group) for group in shuffled), default=0)
-    dealt = [shuffled[i][turn] for turn in range(deepest) for i in order if turn < len(shuffled[i])]
-    return dealt[:count]
+    return [shuffled[i] for i in random.permutation(len(shuffled))]
+
+
+def deal(groups: Sequence[Sequence[Example]], count: int) -> list[Example]:
+    """Take one example of each group in turn, until there are `count` or no more."""
+    deepest = max((len(group) for group in groups), default=0)
+    dealt = (group[turn] for turn in range(deepest) for group in groups if turn < len(group))
+    return list(itertools.islice(dealt, count))
 
 
 def count_per_class(examples: Sequence[Example], card: ModelCard) -> dict[str, int]:

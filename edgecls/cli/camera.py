@@ -2,28 +2,92 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self, TypeVar
 
 import typer
 
+from edgecls.cli.candidates import (
+    ReloadOption,
+    ShadowEveryOption,
+    ShadowOption,
+    make_reloader,
+    open_shadow,
+)
+from edgecls.cli.decisions import (
+    AllowOption,
+    DecisionChoices,
+    DenyOption,
+    HeldOption,
+    HoldOption,
+    LabelEventsOption,
+    MarginOption,
+    NoSmoothingOption,
+    SmoothingOption,
+    ThresholdOption,
+    to_settings,
+    warn_of_low_scores,
+)
+from edgecls.cli.frames import (
+    CameraFpsOption,
+    FlipOption,
+    FrameChoices,
+    IdleFpsOption,
+    MotionOption,
+    MotionThresholdOption,
+    PixelFormatOption,
+    RoiOption,
+    RotateOption,
+    SizeOption,
+)
 from edgecls.cli.options import (
+    DeviceOption,
     JsonOption,
     LabelsOption,
     ModelOption,
+    OnLossOption,
+    PerformanceOption,
     RuntimeOption,
     ThreadsOption,
     TopOption,
+    choose_accelerator,
+    load_labels,
     open_classifier,
 )
+from edgecls.cli.sinks import (
+    CsvOption,
+    JsonlKeepOption,
+    JsonlMaxOption,
+    JsonlOption,
+    MqttCaOption,
+    MqttDiscoveryOption,
+    MqttOption,
+    MqttPasswordOption,
+    OnChangeOption,
+    RecordAlikeOption,
+    RecordBelowOption,
+    RecordEveryOption,
+    RecordFreeOption,
+    RecordOption,
+    RecordQuotaOption,
+    RecordWhenOption,
+    SinkChoices,
+    WindowOption,
+    open_sinks,
+    run_with_window,
+)
+from edgecls.console import printable
 
 if TYPE_CHECKING:
     from edgecls.classifier import Classifier
     from edgecls.pipeline import Loop
     from edgecls.sinks import Sink
+    from edgecls.sources import Source, SourceWishes
+
+_Choices = TypeVar("_Choices", FrameChoices, DecisionChoices, SinkChoices)
 
 
 def camera(
@@ -33,28 +97,63 @@ def camera(
         typer.Option(
             "--source",
             "-s",
-            help="0, /dev/video0, a video, a picture, a folder, fake:digits, fake:colors.",
+            help="0, /dev/video0, picamera:0, http://..., rtsp://..., a video, a picture, a folder,"
+            " fake:digits, fake:colors.",
         ),
     ] = "0",
     labels: LabelsOption = None,
     top_k: TopOption = 3,
-    threshold: Annotated[
-        float | None,
-        typer.Option(help="Score (0-1) below which the answer is 'unknown'; else the card's own."),
-    ] = None,
+    threshold: ThresholdOption = None,
+    allow: AllowOption = None,
+    deny: DenyOption = None,
+    smoothing: SmoothingOption = None,
+    margin: MarginOption = None,
+    hold: HoldOption = None,
+    no_smoothing: NoSmoothingOption = False,
+    label_events: LabelEventsOption = False,
+    held: HeldOption = None,
     fps: Annotated[float, typer.Option(help="Frames classified a second at most; 0: all.")] = 0.0,
     max_frames: Annotated[int, typer.Option(help="Classify so many frames; 0: no end.")] = 0,
     duration: Annotated[float, typer.Option(help="Run for so many seconds; 0: no end.")] = 0.0,
+    rotate: RotateOption = 0,
+    flip: FlipOption = "none",
+    roi: RoiOption = None,
+    size: SizeOption = None,
+    camera_fps: CameraFpsOption = None,
+    pixel_format: PixelFormatOption = "auto",
+    has_motion: MotionOption = False,
+    motion_threshold: MotionThresholdOption = 10.0,
+    idle_fps: IdleFpsOption = 1.0,
     as_json: JsonOption = False,
-    jsonl: Annotated[
-        Path | None, typer.Option("--jsonl", help="Append the events to this file, too.")
-    ] = None,
     runtime: RuntimeOption = "auto",
     threads: ThreadsOption = 1,
+    device: DeviceOption = None,
+    performance: PerformanceOption = None,
+    on_loss: OnLossOption = None,
     is_verified: Annotated[
         bool,
         typer.Option("--verify/--no-verify", help="Replay the model's golden vectors first."),
     ] = True,
+    shadow: ShadowOption = None,
+    shadow_every: ShadowEveryOption = 10,
+    reload: ReloadOption = False,
+    jsonl: JsonlOption = None,
+    jsonl_max_mb: JsonlMaxOption = 100.0,
+    jsonl_keep: JsonlKeepOption = 5,
+    csv: CsvOption = None,
+    mqtt: MqttOption = None,
+    mqtt_password_file: MqttPasswordOption = None,
+    mqtt_ca: MqttCaOption = None,
+    mqtt_discovery: MqttDiscoveryOption = "homeassistant",
+    record: RecordOption = None,
+    record_when: RecordWhenOption = "uncertain",
+    record_every: RecordEveryOption = 100,
+    record_below: RecordBelowOption = 0.6,
+    record_quota: RecordQuotaOption = "2GB",
+    record_free: RecordFreeOption = "200MB",
+    record_alike: RecordAlikeOption = False,
+    on_change: OnChangeOption = None,
+    window: WindowOption = False,
 ) -> None:
     """Classify camera frames, the newest first, until Ctrl-C.
 
@@ -62,19 +161,55 @@ def camera(
     edgecls camera --model model.tflite
     edgecls camera --model model.tflite --source /dev/video2 --json
     edgecls camera --model model.tflite --source fake:digits --max-frames 200
+    edgecls camera --model model.tflite --rotate 180 --roi 0.25,0,0.5,1 --motion
     """
-    from edgecls.errors import SinkClosedError
+    given = locals()
     from edgecls.pipeline import Loop, LoopSettings
-    from edgecls.sources import open_source
 
+    frames = _pick(FrameChoices, given)
     settings = LoopSettings(
-        top_k=top_k, threshold=threshold, fps=fps, max_frames=max_frames, duration_s=duration
+        top_k=top_k,
+        fps=fps,
+        max_frames=max_frames,
+        duration_s=duration,
+        view=frames.to_view(),
+        motion=frames.to_motion(),
     )
-    classifier = open_classifier(model, labels, runtime, threads)
+    accelerator = choose_accelerator(device, performance, on_loss)
+    names = load_labels(labels)
+    reloader = (
+        make_reloader(model, names, runtime, threads, accelerator, is_verified=is_verified)
+        if reload
+        else None
+    )
+    classifier = open_classifier(model, labels, runtime, threads, accelerator)
+    decisions = to_settings(_pick(DecisionChoices, given), classifier.labels)
+    warn_of_low_scores(decisions, classifier)
+    candidate = open_shadow(shadow, shadow_every, names, classifier, decisions)
+    wishes = frames.to_wishes(classifier.model.card.preprocessing.size)
     _verify(classifier, is_verified=is_verified)
-    loop = Loop(lambda: open_source(source), classifier, _open_sinks(as_json, jsonl), settings)
+    sinks = open_sinks(_pick(SinkChoices, given), classifier)
+    loop = Loop(
+        lambda: _open(source, wishes),
+        classifier,
+        sinks,
+        dataclasses.replace(settings, decisions=decisions),
+        shadow=candidate,
+        reloader=reloader,
+    )
+    _run(loop, sinks)
+
+
+def _pick(kind: type[_Choices], given: dict[str, Any]) -> _Choices:
+    """The options that a dataclass has fields for: each field has the name of its option."""
+    return kind(**{field.name: given[field.name] for field in dataclasses.fields(kind)})
+
+
+def _run(loop: Loop, sinks: list[Sink]) -> None:
+    from edgecls.errors import SinkClosedError
+
     with _Interrupts(loop) as interrupts:
-        summary = loop.run()
+        summary = run_with_window(loop, sinks)
     if loop.has_stuck_sink:
         # Its thread holds the lock of stdout, for which Python would wait at its end.
         os._exit(130 if interrupts.is_interrupted else 0)
@@ -87,22 +222,21 @@ def camera(
         print("warning: no frame was classified", file=sys.stderr)
 
 
+def _open(text: str, wishes: SourceWishes) -> Source:
+    from edgecls.sources import open_source
+
+    source = open_source(text, wishes)
+    for warning in source.warnings:
+        print(f"warning: {printable(source.name)}: {printable(warning)}", file=sys.stderr)
+    return source
+
+
 def _verify(classifier: Classifier, *, is_verified: bool) -> None:
-    from edgecls.classifier import replay_golden
+    from edgecls.verification import verify
 
     # The fake engine computes nothing that golden vectors could be compared with.
     if is_verified and classifier.model.golden is not None and classifier.runtime.name != "fake":
-        replay_golden(classifier)
-
-
-def _open_sinks(as_json: bool, jsonl: Path | None) -> list[Sink]:
-    from edgecls.sinks.console import ConsoleSink
-    from edgecls.sinks.jsonl import JsonlSink, open_jsonl
-
-    sinks: list[Sink] = [JsonlSink(sys.stdout, "stdout") if as_json else ConsoleSink(sys.stdout)]
-    if jsonl is not None:
-        sinks.append(open_jsonl(jsonl))
-    return sinks
+        verify(classifier)
 
 
 class _Interrupts:

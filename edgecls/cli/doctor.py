@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
-from edgecls.cli.options import JsonOption
+import typer
+
+from edgecls.cli.coral import examine_coral, print_coral
+from edgecls.cli.options import JsonOption, print_warnings
 from edgecls.console import json_line, printable
 
 _PACKAGES = (
@@ -25,14 +29,23 @@ _PACKAGES = (
 )
 
 
-def doctor(as_json: JsonOption = False) -> None:
-    """Show the machine, the packages, the engine that would run a model, and the cameras.
+def doctor(
+    model: Annotated[
+        Path | None,
+        typer.Option("--model", "-m", help="Look at this model, too: which runtimes it fools."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the machine, the packages, the engine that would run a model, Edge TPUs and cameras.
 
     \b
     edgecls doctor
+    edgecls doctor --model mobilenet.tflite
     edgecls doctor --json
     """
-    found = _examine()
+    found = _examine(model)
+    if model is not None:
+        found["model_warnings"] = _examine_model(model)
     if as_json:
         print(json_line(found))
         return
@@ -42,6 +55,7 @@ def doctor(as_json: JsonOption = False) -> None:
     for name, installed in found["packages"].items():
         print(f"{name:<24} {installed or 'not installed'}")
     print(f"engine      {found['engine'] or 'none: pip install ai-edge-litert'}")
+    print_coral(found["coral"])
     if not found["cameras"]:
         print("cameras     none (plug one in, or use --source fake:colors)")
     for camera in found["cameras"]:
@@ -49,7 +63,7 @@ def doctor(as_json: JsonOption = False) -> None:
         print(f"camera      {camera['device']}  {printable(camera['name'])}{state}")
 
 
-def _examine() -> dict[str, Any]:
+def _examine(model: Path | None) -> dict[str, Any]:
     from edgecls.runtimes import installed_runtimes
     from edgecls.sources.camera import find_cameras
 
@@ -60,6 +74,7 @@ def _examine() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "packages": {name: _version(name) for name in _PACKAGES},
         "engine": engines[0] if engines else None,
+        "coral": examine_coral(model),
         "cameras": [
             {
                 "device": camera.device,
@@ -69,6 +84,16 @@ def _examine() -> dict[str, Any]:
             for camera in find_cameras()
         ],
     }
+
+
+def _examine_model(path: Path) -> list[str]:
+    """What runtimes would get wrong about a model; said on stderr at once."""
+    from edgecls.contract.modelfile import load_model_file
+    from edgecls.contract.pitfalls import find_pitfalls
+
+    file = load_model_file(path)
+    print_warnings(file)
+    return list(find_pitfalls(file.structure))
 
 
 def _version(package: str) -> str | None:

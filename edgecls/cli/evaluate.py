@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgecls.cli.options import (
+    DeviceOption,
     JsonOption,
     LabelsOption,
     ModelOption,
+    OnLossOption,
+    PerformanceOption,
     RuntimeOption,
     ThreadsOption,
+    choose_accelerator,
     open_classifier,
 )
 from edgecls.console import json_line, printable, progress
@@ -37,6 +41,9 @@ def evaluate(
     as_json: JsonOption = False,
     runtime: RuntimeOption = "auto",
     threads: ThreadsOption = 1,
+    device: DeviceOption = None,
+    performance: PerformanceOption = None,
+    on_loss: OnLossOption = None,
 ) -> None:
     """Measure accuracy, precision, recall and F1 on labelled pictures.
 
@@ -46,7 +53,8 @@ def evaluate(
     """
     from edgecls.evaluation import evaluate as measure
 
-    classifier = open_classifier(model, labels, runtime, threads)
+    accelerator = choose_accelerator(device, performance, on_loss)
+    classifier = open_classifier(model, labels, runtime, threads, accelerator)
     with ExitStack() as stack:
         evaluation = measure(
             classifier, data, lambda total: stack.enter_context(progress("evaluate", total))

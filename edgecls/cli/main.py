@@ -7,23 +7,35 @@ import functools
 import os
 import sys
 from collections.abc import Callable
-from importlib.metadata import EntryPoint, entry_points
-from typing import Annotated, Any, Final
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from edgecls import __version__
-from edgecls.cli.camera import camera
-from edgecls.cli.classify import classify
-from edgecls.cli.doctor import doctor
-from edgecls.cli.evaluate import evaluate
 from edgecls.cli.grouped import GroupedCommand
-from edgecls.cli.inspect import inspect
-from edgecls.cli.verify import verify
 from edgecls.console import printable
 from edgecls.errors import EdgeclsError
 
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
 GROUP: Final = "edgecls.commands"
+# The board's own: each is a function of its name in the module of its name.
+_OWN: Final = frozenset(
+    (
+        "bench",
+        "camera",
+        "cameras",
+        "classify",
+        "compare",
+        "doctor",
+        "evaluate",
+        "inspect",
+        "replay",
+        "verify",
+    )
+)
 # Commands that belong to a workstation, and the distribution that has them.
 ELSEWHERE: Final = {
     "check": "edgecls-train",
@@ -48,12 +60,16 @@ _ORDER: Final = (
     "camera",
     "classify",
     "evaluate",
+    "compare",
+    "replay",
     "explain",
     "check",
     "tune",
     "label",
     "inspect",
     "verify",
+    "bench",
+    "cameras",
     "doctor",
 )
 
@@ -69,7 +85,7 @@ def main() -> None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        make_app()()
+        make_app(sys.argv[1] if len(sys.argv) > 1 else "")()
     finally:
         _flush()
 
@@ -95,8 +111,13 @@ def _explain(wrong: Exception) -> tuple[str, str]:
     )
 
 
-def make_app() -> typer.Typer:
-    """The whole command line, with what is installed on this machine."""
+def make_app(asked: str = "") -> typer.Typer:
+    """The command line, with what is installed on this machine.
+
+    Args:
+        asked: Of the board's own commands the one that will be run: the others, and what belongs on
+            a workstation, are not even imported, which halves the start. Else all are there.
+    """
     app = typer.Typer(
         name="edgecls",
         help=(
@@ -110,18 +131,15 @@ def make_app() -> typer.Typer:
         rich_markup_mode=None,
     )
     app.callback()(_options)
-    own: dict[str, Callable[..., None]] = {
-        "camera": camera,
-        "classify": classify,
-        "evaluate": evaluate,
-        "inspect": inspect,
-        "verify": verify,
-        "doctor": doctor,
-    }
+    if asked in _OWN:
+        app.command(asked, cls=GroupedCommand)(guarded(_load(asked)))
+        return app
+    from importlib.metadata import entry_points  # mail parsing and more, half as much as Typer
+
     installed = {point.name: point for point in entry_points(group=GROUP)}
     for name in (*_ORDER, *sorted(set(installed) - set(_ORDER))):
-        if name in own:
-            app.command(name)(guarded(own[name]))
+        if name in _OWN:
+            app.command(name, cls=GroupedCommand)(guarded(_load(name)))
         elif name in installed:
             _add_installed(app, name, installed[name])
         else:
@@ -132,6 +150,11 @@ def make_app() -> typer.Typer:
                 f"pip install {ELSEWHERE[name]}",
             )
     return app
+
+
+def _load(name: str) -> Callable[..., None]:
+    command: Callable[..., None] = getattr(import_module(f"edgecls.cli.{name}"), name)
+    return command
 
 
 def guarded(command: Callable[..., None]) -> Callable[..., None]:

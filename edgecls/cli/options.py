@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from edgecls.classifier import Classifier
     from edgecls.contract.labels import Labels
     from edgecls.contract.modelfile import ModelFile
+    from edgecls.runtimes.accelerator import Accelerator
 
 ModelOption: TypeAlias = Annotated[
     Path, typer.Option("--model", "-m", help="The model file (.tflite).")
@@ -21,10 +22,33 @@ LabelsOption: TypeAlias = Annotated[
     typer.Option("--labels", help="Label file, for a model that carries none: one name a line."),
 ]
 RuntimeOption: TypeAlias = Annotated[
-    str, typer.Option("--runtime", help="Engine: auto, litert, tflite_runtime or fake.")
+    str, typer.Option("--runtime", help="Engine: auto, litert, tflite_runtime, edgetpu or fake.")
 ]
 ThreadsOption: TypeAlias = Annotated[
     int, typer.Option("--threads", help="Threads of one inference; small models gain nothing.")
+]
+DeviceOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--device", help="Edge TPU: usb:0, pci:0, or :0 for the first.", show_default=":0"
+    ),
+]
+PerformanceOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--performance",
+        help="Edge TPU's clock: Low, Medium, High or Max (a USB stick gets hot).",
+        show_default="High",
+    ),
+]
+OnLossOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--on-loss",
+        help="When the Edge TPU is lost or hangs: restart it, go on with the uncompiled model"
+        " beside it on the cpu, or stop.",
+        show_default="restart",
+    ),
 ]
 JsonOption: TypeAlias = Annotated[
     bool, typer.Option("--json", help="Print JSON, one object a line.")
@@ -49,15 +73,37 @@ def load_labels(path: Path | None) -> Labels | None:
         raise EdgeclsError(f"label file '{path}': {wrong.problem}", hint=wrong.hint) from wrong
 
 
-def open_classifier(model: Path, labels: Path | None, runtime: str, threads: int) -> Classifier:
+def open_classifier(
+    model: Path,
+    labels: Path | None,
+    runtime: str,
+    threads: int,
+    accelerator: Accelerator | None = None,
+) -> Classifier:
     """Load a model into an engine, and say on stderr what had to be assumed."""
     from edgecls.classifier import Classifier
 
     classifier = Classifier.open(
-        model, labels=load_labels(labels), runtime=runtime, threads=threads
+        model,
+        labels=load_labels(labels),
+        runtime=runtime,
+        threads=threads,
+        accelerator=accelerator,
     )
     print_assumptions(classifier.model)
+    print_warnings(classifier.model)
     return classifier
+
+
+def choose_accelerator(
+    device: str | None, performance: str | None, on_loss: str | None
+) -> Accelerator | None:
+    """The Edge TPU that was chosen; None where nothing was said of one."""
+    from edgecls.runtimes.accelerator import Accelerator
+
+    given = {"device": device, "performance": performance, "on_loss": on_loss}
+    said = {name: value for name, value in given.items() if value is not None}
+    return Accelerator(**said) if said else None  # type: ignore[arg-type]  # refused there
 
 
 def print_assumptions(model: ModelFile) -> None:
@@ -66,3 +112,12 @@ def print_assumptions(model: ModelFile) -> None:
         print(f"{model.name} carries no card; assumed:", file=sys.stderr)
         for assumption in model.assumptions:
             print(f"  {assumption}", file=sys.stderr)
+
+
+def print_warnings(model: ModelFile) -> None:
+    """Say on stderr which runtimes would answer wrongly, without an error."""
+    from edgecls.console import printable
+    from edgecls.contract.pitfalls import find_pitfalls
+
+    for pitfall in find_pitfalls(model.structure):
+        print(f"warning: {printable(model.name)}: {pitfall}", file=sys.stderr)

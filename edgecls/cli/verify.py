@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgecls.cli.options import JsonOption, RuntimeOption, ThreadsOption
+from edgecls.cli.options import (
+    DeviceOption,
+    JsonOption,
+    PerformanceOption,
+    RuntimeOption,
+    ThreadsOption,
+    choose_accelerator,
+    print_warnings,
+)
 from edgecls.console import json_line
+
+if TYPE_CHECKING:
+    from edgecls.verification import Verification
 
 
 def verify(
@@ -16,31 +27,51 @@ def verify(
     as_json: JsonOption = False,
     runtime: RuntimeOption = "auto",
     threads: ThreadsOption = 1,
+    device: DeviceOption = None,
+    performance: PerformanceOption = None,
 ) -> None:
-    """Replay the golden vectors in a model file on this machine's engine.
+    """Check that this machine decodes, prepares and computes as the one that made a model.
+
+    Its golden vectors are replayed: JPEG frames, the images made of them, and the model's outputs.
+    Exit 1 names the stage that differs.
 
     \b
     edgecls verify model.tflite
+    edgecls verify model.tflite --runtime tflite_runtime --json
     """
-    from edgecls.classifier import Classifier, replay_golden
+    from edgecls.classifier import Classifier
+    from edgecls.verification import verify as replay
 
-    classifier = Classifier.open(model, runtime=runtime, threads=threads)
-    report = replay_golden(classifier)
+    classifier = Classifier.open(
+        model,
+        runtime=runtime,
+        threads=threads,
+        accelerator=choose_accelerator(device, performance, None),
+    )
+    print_warnings(classifier.model)
+    found = replay(classifier)
     engine = f"{classifier.runtime.name} {classifier.runtime.version}"
     if as_json:
-        print(
-            json_line(
-                {
-                    "model": str(model),
-                    "runtime": engine,
-                    "vectors": report.vectors,
-                    "largest_difference": report.largest,
-                    "unit": report.unit,
-                }
-            )
-        )
+        print(json_line(_describe(found, str(model), engine)))
         return
     print(
-        f"{report.vectors} golden vectors reproduced on {engine},"
-        f" largest difference {report.largest:g} {report.unit}"
+        f"{found.vectors} golden vectors reproduced on {engine}, largest difference"
+        f" {found.largest:g} {found.unit} (allowed: {found.tolerance:g})"
     )
+    if found.frames:
+        print(f"{found.frames} frames decoded and prepared to the same bytes")
+    else:
+        print("no frames in it: decoding and preparing were not checked")
+
+
+def _describe(found: Verification, model: str, engine: str) -> dict[str, Any]:
+    return {
+        "model": model,
+        "runtime": engine,
+        "vectors": found.vectors,
+        "frames": found.frames,
+        "scaled_frames": found.scaled,
+        "largest_difference": found.largest,
+        "tolerance": found.tolerance,
+        "unit": found.unit,
+    }

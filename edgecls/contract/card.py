@@ -43,6 +43,14 @@ class Output:
                     f"threshold of {name!r} is {score!r}, not a score in 0 to 1"
                 )
 
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return {
+            "temperature": self.temperature,
+            "reject_threshold": self.reject_threshold,
+            "class_thresholds": dict(self.class_thresholds),
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
@@ -56,6 +64,8 @@ class ModelCard:
         metrics: Measured quality by form (`float`, `int8`): plain JSON.
         sha256: Of the flatbuffer bytes; empty until the card is put into a model file.
         golden_sha256: Of `golden.npz`; empty where there are no golden vectors.
+        cost: Of one inference, as `contract.cost.to_cost` counts it: MACs, parameters, memory,
+            operators and the oldest runtime. Plain JSON; empty in cards of before.
     """
 
     labels: Labels
@@ -65,6 +75,7 @@ class ModelCard:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     sha256: str = ""
     golden_sha256: str = ""
+    cost: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("sha256", "golden_sha256"):
@@ -80,13 +91,10 @@ class ModelCard:
             "schema": SCHEMA,
             "labels": list(self.labels),
             "input": {**dataclasses.asdict(self.preprocessing)},
-            "output": {
-                "temperature": self.output.temperature,
-                "reject_threshold": self.output.reject_threshold,
-                "class_thresholds": dict(self.output.class_thresholds),
-            },
+            "output": self.output.to_json(),
             "provenance": dict(self.provenance),
             "metrics": dict(self.metrics),
+            "cost": dict(self.cost),
             "sha256": self.sha256,
             "golden_sha256": self.golden_sha256,
         }
@@ -128,6 +136,7 @@ class ModelCard:
             ),
             provenance=fields.get("provenance", dict),
             metrics=fields.get("metrics", dict),
+            cost=fields.get("cost", dict) if "cost" in fields else {},
             sha256=fields.get("sha256", str),
             golden_sha256=fields.get("golden_sha256", str),
         )
@@ -139,6 +148,9 @@ class _Fields:
     def __init__(self, where: str, value: dict[str, Any]) -> None:
         self._where = where
         self._value = value
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._value
 
     def get(self, name: str, wanted: type[_T]) -> _T:
         value = self._value.get(name)

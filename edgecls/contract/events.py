@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 # Shown where no label is certain enough.
 UNKNOWN: Final = "unknown"
@@ -29,13 +29,14 @@ class PredictionEvent:
 
     Args:
         frame: Its number at the source, from 0.
-        time: Seconds since 1970.
+        time: Seconds since 1970; in a recording since its beginning.
         label: Best label, or `unknown` below the threshold.
         score: Of the best label.
         predictions: The best ones, best first.
-        age_ms: From the frame's capture to now.
+        age_ms: From the frame's capture to now; None in a recording.
         truth: The right label, where the source knows it.
         name: The file, where the source has files.
+        steady: The steady label from this frame on; empty where frames do not follow each other.
     """
 
     frame: int
@@ -43,9 +44,10 @@ class PredictionEvent:
     label: str
     score: float
     predictions: Sequence[Prediction]
-    age_ms: float
+    age_ms: float | None
     truth: str = ""
     name: str = ""
+    steady: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """`{"event": "prediction", ...}`."""
@@ -56,9 +58,10 @@ class PredictionEvent:
             "label": self.label,
             "score": round(self.score, 4),
             "predictions": [prediction.to_json() for prediction in self.predictions],
-            "age_ms": round(self.age_ms, 2),
+            **({} if self.age_ms is None else {"age_ms": round(self.age_ms, 2)}),
             **({"truth": self.truth} if self.truth else {}),
             **({"file": self.name} if self.name else {}),
+            **({"steady": self.steady} if self.steady else {}),
         }
 
 
@@ -85,6 +88,102 @@ class ChangeEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelEvent:
+    """A steady label came, went, or has been there for so long.
+
+    Args:
+        state: `entered`, `left` or `held`.
+        frame: The frame that showed it.
+        time: As of its prediction.
+        label: A label of the model; `unknown` neither enters nor leaves.
+        seconds: How long it has been the steady label: 0 when it entered, what was asked for
+            when it was held, all of its stay when it left.
+    """
+
+    state: Literal["entered", "left", "held"]
+    frame: int
+    time: float
+    label: str
+    seconds: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """`{"event": "entered"}`, `"left"` or `"held"`."""
+        return {
+            "event": self.state,
+            "frame": self.frame,
+            "time": round(self.time, 3),
+            "label": self.label,
+            "seconds": round(self.seconds, 3),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowEvent:
+    """The candidate that runs beside the live model decided otherwise about a frame.
+
+    Args:
+        frame: Its number at the source.
+        time: As of its prediction.
+        label: What the live model said, or `unknown`.
+        score: Of the best label of the live model.
+        candidate: What the candidate said, or `unknown`.
+        candidate_score: Of the best label of the candidate.
+    """
+
+    frame: int
+    time: float
+    label: str
+    score: float
+    candidate: str
+    candidate_score: float
+
+    def to_json(self) -> dict[str, Any]:
+        """`{"event": "shadow", ...}`."""
+        return {
+            "event": "shadow",
+            "frame": self.frame,
+            "time": round(self.time, 3),
+            "label": self.label,
+            "score": round(self.score, 4),
+            "candidate": self.candidate,
+            "candidate_score": round(self.candidate_score, 4),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEvent:
+    """A new file has taken the model's name: it was taken up, or the old model was kept.
+
+    Args:
+        state: `loaded` or `refused`.
+        time: Seconds since 1970.
+        model: The file's name.
+        sha256: Of the flatbuffer of the model that runs from now on.
+        labels: Of that model, in order. After `loaded` the steady label begins at `unknown`.
+        reason: Why the new file was refused, or what else there is to say.
+    """
+
+    state: Literal["loaded", "refused"]
+    time: float
+    model: str
+    sha256: str
+    labels: Sequence[str]
+    reason: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """`{"event": "model", ...}`."""
+        return {
+            "event": "model",
+            "state": self.state,
+            "time": round(self.time, 3),
+            "model": self.model,
+            "sha256": self.sha256,
+            "labels": list(self.labels),
+            **({"reason": self.reason} if self.reason else {}),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class SourceEvent:
     """The source was lost or is back; `reason` says why it was lost."""
 
@@ -105,11 +204,35 @@ class SourceEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class UnreadableEvent:
+    """A frame or a file that cannot be decoded; of a live source not more than one a second.
+
+    Args:
+        time: Seconds since 1970; of a recording, where the frame before it stands in it.
+        source: The source's name.
+        reason: What is wrong, and of a file its name.
+    """
+
+    time: float
+    source: str
+    reason: str
+
+    def to_json(self) -> dict[str, Any]:
+        """`{"event": "unreadable", ...}`."""
+        return {
+            "event": "unreadable",
+            "time": round(self.time, 3),
+            "source": self.source,
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class SummaryEvent:
     """What a whole loop came to.
 
     Args:
-        frames: Delivered by the source: classified + dropped + unreadable.
+        frames: Delivered by the source: classified + dropped + unreadable + gated.
         classified: Went through the model.
         dropped: Overtaken by a newer frame.
         unreadable: Could not be decoded.
@@ -119,6 +242,12 @@ class SummaryEvent:
         labelled: Classified frames whose truth the source knew.
         correct: Of those, how many were right.
         sink_drops: Events that a slow sink missed.
+        sinks: What each sink counted so far: `errors`, `recorded` and the like.
+        flips_per_hour: How often `label` (of single frames) and `steady` became another one.
+        shadow: What the comparison with a candidate came to; empty without one.
+        gated: Not classified because nothing moved.
+        time_shares: What the loop spent its time on: waiting for the `source`, for the `decode`,
+            for the `fps` limit, and working (`model`); shares that add up to 1.
     """
 
     frames: int
@@ -131,6 +260,11 @@ class SummaryEvent:
     labelled: int = 0
     correct: int = 0
     sink_drops: Mapping[str, int] = field(default_factory=dict)
+    sinks: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    flips_per_hour: Mapping[str, float] = field(default_factory=dict)
+    shadow: Mapping[str, Any] = field(default_factory=dict)
+    gated: int = 0
+    time_shares: Mapping[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """`{"event": "summary", ...}`, the last line."""
@@ -143,9 +277,24 @@ class SummaryEvent:
             "seconds": round(self.seconds, 3),
             "fps": round(self.fps, 2),
             "latency_ms": {stage: dict(values) for stage, values in self.latency_ms.items()},
+            **({"gated": self.gated} if self.gated else {}),
+            **({"time_shares": dict(self.time_shares)} if self.time_shares else {}),
             **({"labelled": self.labelled, "correct": self.correct} if self.labelled else {}),
             **({"sink_drops": dict(self.sink_drops)} if self.sink_drops else {}),
+            **({"sinks": {k: dict(v) for k, v in self.sinks.items()}} if self.sinks else {}),
+            **({"flips_per_hour": dict(self.flips_per_hour)} if self.flips_per_hour else {}),
+            **({"shadow": dict(self.shadow)} if self.shadow else {}),
         }
 
 
-Event: TypeAlias = PredictionEvent | ChangeEvent | SourceEvent | SummaryEvent
+Event: TypeAlias = (
+    PredictionEvent
+    | ChangeEvent
+    | LabelEvent
+    | ShadowEvent
+    | ModelEvent
+    | SourceEvent
+    | UnreadableEvent
+    | SummaryEvent
+)
+EVENTS: Final[tuple[type, ...]] = get_args(Event)

@@ -1,13 +1,14 @@
-"""Golden vectors: prepared images with the outputs that every board must reproduce."""
+"""Golden vectors: frames, images and outputs that every board must reproduce."""
 
 from __future__ import annotations
 
+import hashlib
 import io
 import lzma
 import zipfile
 import zlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +18,7 @@ from edgecls.errors import InvalidValueError, ShapeError
 # ZIP has no "no date"; its first one keeps equal contents equal bytes.
 FIXED_DATE = (1980, 1, 1, 0, 0, 0)
 MAX_GOLDEN_BYTES = 64 << 20
-# XNNPACK's kernels round differently on x86-64 and Arm: one step of the quantized output.
-TOLERANCE_STEPS = 1
+_SUM_BYTES: Final = hashlib.sha256().digest_size
 # All that reading a damaged ZIP was seen to raise; RuntimeError: it claims to be encrypted.
 UNREADABLE_ZIP = (
     zipfile.BadZipFile,
@@ -33,17 +33,50 @@ UNREADABLE_ZIP = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class GoldenFrame:
+    """A picture as a camera sends it, and what it was decoded to where the model was converted.
+
+    Args:
+        jpeg: The encoded picture.
+        pixels_sum: `fingerprint` of the decoded frame.
+        scaled_sum: `fingerprint` of the image prepared from the frame that was decoded at reduced
+            size; empty where that was not done.
+    """
+
+    jpeg: bytes
+    pixels_sum: bytes
+    scaled_sum: bytes = b""
+
+    def __post_init__(self) -> None:
+        if not self.jpeg:
+            raise InvalidValueError("a golden frame is empty")
+        if len(self.pixels_sum) != _SUM_BYTES or len(self.scaled_sum) not in (0, _SUM_BYTES):
+            raise InvalidValueError(
+                f"the sums of a golden frame have {len(self.pixels_sum)} and"
+                f" {len(self.scaled_sum)} bytes, wanted {_SUM_BYTES}"
+            )
+
+
+def fingerprint(pixels: npt.NDArray[np.uint8]) -> bytes:
+    """SHA-256 of a frame or image: of its shape and its pixels."""
+    shape = np.array(pixels.shape, "<i8").tobytes()
+    return hashlib.sha256(shape + np.ascontiguousarray(pixels).tobytes()).digest()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class GoldenVectors:
-    """Images and the raw outputs that the model gave for them where it was converted.
+    """Frames, the images made of them, and the raw outputs where the model was converted.
 
     Args:
         images: uint8, (N, height, width, depth), as `imaging.prepare` makes them.
         outputs: (N, classes), in the output tensor's own dtype (uint8, int8 or float32).
+        frames: What each image was prepared from; empty in files of before there were frames.
     """
 
     images: npt.NDArray[np.uint8]
     outputs: npt.NDArray[Any]
+    frames: tuple[GoldenFrame, ...] = ()
 
     def __post_init__(self) -> None:
         if self.images.dtype != np.uint8 or self.images.ndim != 4:
@@ -61,6 +94,11 @@ class GoldenVectors:
                 f"there are {len(self.images)} golden images and {len(self.outputs)} outputs,"
                 " wanted the same number and at least one"
             )
+        if len(self.frames) not in (0, len(self.images)):
+            raise ShapeError(
+                f"there are {len(self.frames)} golden frames and {len(self.images)} images,"
+                " wanted the same number or none"
+            )
 
     def __len__(self) -> int:
         return len(self.images)
@@ -69,9 +107,10 @@ class GoldenVectors:
         """As `golden.npz`; equal vectors are equal bytes (`numpy.savez` writes today's date)."""
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
-            for name in ("images", "outputs"):
+            arrays = {"images": self.images, "outputs": self.outputs, **_pack_frames(self.frames)}
+            for name, values in arrays.items():
                 array = io.BytesIO()
-                np.lib.format.write_array(array, getattr(self, name), allow_pickle=False)
+                np.lib.format.write_array(array, values, allow_pickle=False)
                 entry = zipfile.ZipInfo(f"{name}.npy", FIXED_DATE)
                 entry.compress_type = zipfile.ZIP_DEFLATED
                 archive.writestr(entry, array.getvalue())
@@ -88,14 +127,55 @@ class GoldenVectors:
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
                 if sum(entry.file_size for entry in archive.infolist()) > MAX_GOLDEN_BYTES:
                     raise InvalidValueError("golden.npz unpacks to more than 64 MiB")
-                images, outputs = (
-                    np.lib.format.read_array(
+                arrays = {
+                    name: np.lib.format.read_array(
                         io.BytesIO(archive.read(f"{name}.npy")), allow_pickle=False
                     )
-                    for name in ("images", "outputs")
-                )
-        except InvalidValueError:
+                    for name in (*_ARRAYS, *_FRAME_ARRAYS)
+                    if name in _ARRAYS or f"{name}.npy" in archive.namelist()
+                }
+            return cls(arrays["images"], arrays["outputs"], _unpack_frames(arrays))
+        except (InvalidValueError, ShapeError):
             raise
         except (*UNREADABLE_ZIP, TypeError, IndexError) as wrong:  # also of numpy's header
             raise InvalidValueError(f"golden.npz cannot be read: {wrong}") from wrong
-        return cls(images, outputs)
+
+
+_ARRAYS: Final = ("images", "outputs")
+# All JPEGs behind one another, the length of each, and the sums, (N, 32) each.
+_FRAME_ARRAYS: Final = ("jpegs", "jpeg_bytes", "pixel_sums", "scaled_sums")
+
+
+def _pack_frames(frames: tuple[GoldenFrame, ...]) -> dict[str, npt.NDArray[Any]]:
+    if not frames:
+        return {}
+    nothing = bytes(_SUM_BYTES)
+    values = (
+        np.frombuffer(b"".join(frame.jpeg for frame in frames), np.uint8),
+        np.array([len(frame.jpeg) for frame in frames], np.int64),
+        _to_rows([frame.pixels_sum for frame in frames]),
+        _to_rows([frame.scaled_sum or nothing for frame in frames]),
+    )
+    return dict(zip(_FRAME_ARRAYS, values, strict=True))
+
+
+def _to_rows(sums: list[bytes]) -> npt.NDArray[np.uint8]:
+    return np.frombuffer(b"".join(sums), np.uint8).reshape(len(sums), _SUM_BYTES)
+
+
+def _unpack_frames(arrays: dict[str, npt.NDArray[Any]]) -> tuple[GoldenFrame, ...]:
+    if not set(_FRAME_ARRAYS) & set(arrays):
+        return ()
+    content, lengths = arrays["jpegs"].tobytes(), arrays["jpeg_bytes"].tolist()
+    pixel_sums, scaled_sums = (arrays[name] for name in _FRAME_ARRAYS[2:])
+    if min(lengths, default=0) < 1 or sum(lengths) != len(content):
+        raise InvalidValueError("golden.npz cannot be read: its frames have other lengths")
+    ends = np.cumsum(lengths).tolist()
+    return tuple(
+        GoldenFrame(
+            content[end - length : end],
+            pixels.tobytes(),
+            scaled.tobytes() if scaled.any() else b"",
+        )
+        for end, length, pixels, scaled in zip(ends, lengths, pixel_sums, scaled_sums, strict=True)
+    )

@@ -123,9 +123,10 @@ class Structure:
     @cached_property
     def macs(self) -> int:
         """Multiply-accumulates of one inference, in convolutions and dense layers."""
-        return sum(self._macs_of(operator) for operator in self.operators)
+        return sum(self.macs_of(operator) for operator in self.operators)
 
-    def _macs_of(self, operator: Operator) -> int:
+    def macs_of(self, operator: Operator) -> int:
+        """Multiply-accumulates of one operator; 0 for all but convolutions and dense layers."""
         if operator.name not in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"):
             return 0
         weights = self.tensors[operator.inputs[1]].shape

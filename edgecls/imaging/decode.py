@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from edgecls.errors import PictureError
-from edgecls.imaging.header import check_jpeg_end, check_png_sums, read_header
+from edgecls.imaging.header import Header, check_jpeg_end, check_png_sums, read_header
 from edgecls.imaging.opencv import MAX_PIXELS, cv2
 
 # Camera pixels: uint8, RGB, (height, width, 3).
 Frame: TypeAlias = npt.NDArray[np.uint8]
+
+# 0 in OpenCV before 4.10, as Debian has it for 32-bit boards.
+_RGB: Final = getattr(cv2, "IMREAD_COLOR_RGB", 0)
+# The bits that say the size; which channels is said by others, and both kinds at once is refused.
+_REDUCED: Final = {
+    1: 0,
+    2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
+    4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
+    8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
+}
 
 
 def decode(content: bytes) -> Frame:
@@ -34,6 +44,19 @@ def decode(content: bytes) -> Frame:
             than 64 megapixels (refused before it is decoded).
     """
     header = read_header(content)
+    check_claims(header, content)
+    frame = decode_rgb(content)
+    if frame is None:
+        raise PictureError(f"the {header.format} is cut off, damaged or too large")
+    return frame
+
+
+def check_claims(header: Header, content: bytes) -> None:
+    """Refuse before decoding what is too large, damaged or cut off.
+
+    Raises:
+        PictureError: See `decode`.
+    """
     if header.size is not None and not 0 < header.size[0] * header.size[1] <= MAX_PIXELS:
         height, width = header.size
         raise PictureError(
@@ -45,18 +68,21 @@ def decode(content: bytes) -> Frame:
         check_png_sums(content)
     if header.format == "JPEG":
         check_jpeg_end(content)
-    frame = _decode_rgb(np.frombuffer(content, np.uint8))
-    if frame is None:
-        raise PictureError(f"the {header.format} is cut off, damaged or too large")
-    return frame
 
 
-def _decode_rgb(content: npt.NDArray[np.uint8]) -> Frame | None:
+def decode_rgb(content: bytes, reduction: int = 1) -> Frame | None:
+    """Decode what was checked; None where OpenCV cannot.
+
+    Args:
+        content: A picture.
+        reduction: 1, or for a JPEG 2, 4 or 8 times smaller sides, rounded up.
+    """
+    encoded = np.frombuffer(content, np.uint8)
     try:
-        if hasattr(cv2, "IMREAD_COLOR_RGB"):
-            frame = cv2.imdecode(content, cv2.IMREAD_COLOR_RGB)
-        else:  # OpenCV before 4.10, as Debian has it for 32-bit boards
-            frame = cv2.imdecode(content, cv2.IMREAD_COLOR)
+        if _RGB:
+            frame = cv2.imdecode(encoded, _REDUCED[reduction] | _RGB)
+        else:
+            frame = cv2.imdecode(encoded, _REDUCED[reduction] | cv2.IMREAD_COLOR)
             frame = None if frame is None else cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
     except cv2.error:
         return None

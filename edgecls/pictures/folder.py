@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -104,13 +104,15 @@ def find_files(root: Path) -> Iterator[Path]:
         folder = pending.pop()
         try:
             status = folder.stat()
-            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name, reverse=True)
         except OSError:
             continue  # vanished, a loop of links, or not ours to read
         if (status.st_dev, status.st_ino) in seen:
             continue
         seen.add((status.st_dev, status.st_ino))
-        for entry in entries:
+        # Taken off one by one: an entry that was looked at has grown, and there may be 100,000.
+        while entries:
+            entry = entries.pop()
             if entry.name.startswith("."):
                 continue
             if is_folder(entry):
@@ -119,7 +121,7 @@ def find_files(root: Path) -> Iterator[Path]:
                 yield Path(entry.path)
 
 
-def find_pictures(paths: list[Path]) -> Iterator[Path]:
+def find_pictures(paths: Iterable[Path]) -> Iterator[Path]:
     """The given files, and every picture below the given folders, in order."""
     for path in paths:
         if os.path.isdir(path):

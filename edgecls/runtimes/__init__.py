@@ -9,8 +9,10 @@ from typing import Any, Final, Protocol, TypeAlias
 
 import numpy.typing as npt
 
+from edgecls.contract.edgetpu import is_compiled
 from edgecls.contract.modelfile import ModelFile
 from edgecls.errors import InvalidValueError, NotInstalledError
+from edgecls.runtimes.accelerator import Accelerator
 
 Tensor: TypeAlias = npt.NDArray[Any]
 Fill: TypeAlias = Callable[[Tensor], None]
@@ -45,6 +47,7 @@ class Runtime(Protocol):
 RUNTIMES: Final = {
     "litert": ("edgecls.runtimes.litert", "ai_edge_litert"),
     "tflite_runtime": ("edgecls.runtimes.tflite_runtime", "tflite_runtime"),
+    "edgetpu": ("edgecls.runtimes.edgetpu", ""),  # the default of models compiled for it
     "fake": ("edgecls.runtimes.fake", ""),
 }
 
@@ -58,21 +61,31 @@ def installed_runtimes() -> list[str]:
     ]
 
 
-def open_runtime(model: ModelFile, name: str = "auto", threads: int = 1) -> Runtime:
+def open_runtime(
+    model: ModelFile,
+    name: str = "auto",
+    threads: int = 1,
+    accelerator: Accelerator | None = None,
+) -> Runtime:
     """Load a model into an engine.
 
     Args:
         model: Checked by `load_model_file`.
-        name: A key of `RUNTIMES`, or `auto` for the first that is installed.
+        name: A key of `RUNTIMES`, or `auto`: `edgetpu` for a model that is compiled for it, else
+            the first that is installed.
         threads: For one inference; small models gain nothing from a second one.
+        accelerator: Which Edge TPU to use, and how; only for `edgetpu`.
 
     Raises:
-        InvalidValueError: An unknown name, or no thread at all.
+        InvalidValueError: An unknown name, no thread at all, or an Edge TPU chosen for a model
+            or an engine that runs on the CPU.
         NotInstalledError: The engine is not installed.
         EngineError: The engine refused the model.
     """
     if threads < 1:
         raise InvalidValueError(f"{threads} threads were asked for, wanted at least 1")
+    if name == "auto" and is_compiled(model.structure):
+        name = "edgetpu"
     if name == "auto":
         installed = installed_runtimes()
         if not installed:
@@ -84,5 +97,15 @@ def open_runtime(model: ModelFile, name: str = "auto", threads: int = 1) -> Runt
         raise InvalidValueError(
             f"there is no runtime {name!r}", hint=f"known: auto, {', '.join(RUNTIMES)}"
         )
-    opened: Runtime = importlib.import_module(RUNTIMES[name][0]).open_runtime(model, threads)
+    module = importlib.import_module(RUNTIMES[name][0])
+    opened: Runtime
+    if name == "edgetpu":
+        opened = module.open_runtime(model, threads, accelerator)
+        return opened
+    if accelerator is not None:
+        raise InvalidValueError(
+            f"an Edge TPU was chosen, but {model.name!r} would run on the CPU, by {name}",
+            hint="compile it with 'edgecls convert --edgetpu', or leave the device options out",
+        )
+    opened = module.open_runtime(model, threads)
     return opened

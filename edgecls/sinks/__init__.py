@@ -3,25 +3,42 @@
 from __future__ import annotations
 
 import contextlib
-import queue
 import threading
 import time
-from typing import Final, Protocol
+from collections import deque
+from collections.abc import Mapping
+from typing import ClassVar, Final, Protocol
 
-from edgecls.contract.events import Event
+from edgecls.contract.events import EVENTS, Event
 from edgecls.errors import SinkError
+from edgecls.imaging.captured import CapturedFrame
 
 QUEUE_LIMIT: Final = 256
+# Ten 1280x720 frames as pixels, or hundreds as JPEG; small enough for a board with 512 MB.
+FRAME_LIMIT_BYTES: Final = 32 << 20
 CLOSE_TIMEOUT_S: Final = 1.0
+_POLL_S: Final = 0.2
 
 
 class Sink(Protocol):
-    """Takes events, one after the other, from one thread."""
+    """Takes events, one after the other, from one thread.
+
+    Args:
+        name: For messages and counts.
+        takes: The kinds of events it wants; others are not queued for it.
+        wants_frames: Whether it wants the frame, too.
+    """
 
     name: str
+    takes: ClassVar[tuple[type, ...]] = EVENTS
+    wants_frames: bool = False
 
-    def handle(self, event: Event) -> None:
+    def handle(self, event: Event, frame: CapturedFrame | None = None) -> None:
         """Take one event.
+
+        Args:
+            event: One of `takes`.
+            frame: Given with predictions and changes to a sink that wants frames.
 
         Raises:
             SinkError: It can take no more.
@@ -30,8 +47,17 @@ class Sink(Protocol):
     def close(self) -> None:
         """Finish what is begun; may be called twice."""
 
+    def wants(self, event: Event) -> bool:
+        """Whether to queue an event; asked in the loop's thread, so waking the sink is spared."""
+        return isinstance(event, self.takes)
 
-class QueuedSink:
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """What there is to count, for the summary: `errors` and whatever the sink does."""
+        return {}
+
+
+class QueuedSink(Sink):
     """A sink behind a bounded queue and a thread of its own.
 
     Args:
@@ -39,6 +65,7 @@ class QueuedSink:
         drops: Whether a full queue gives up its oldest event and counts it (a live loop), or the
             caller waits (a recording, of which nothing may be lost).
         limit: Events in the queue.
+        frame_limit_bytes: Frames in the queue; a single larger one still passes.
         stop: Once it is set nothing waits for the sink, not even a recording.
     """
 
@@ -48,43 +75,77 @@ class QueuedSink:
         *,
         drops: bool,
         limit: int = QUEUE_LIMIT,
+        frame_limit_bytes: int = FRAME_LIMIT_BYTES,
         stop: threading.Event | None = None,
     ) -> None:
         self.name = sink.name
+        self.wants_frames = sink.wants_frames
         self.dropped = 0
         self.failure: SinkError | None = None
         self._sink = sink
         self._drops = drops
         self._stop = stop or threading.Event()
-        self._queue: queue.Queue[Event | None] = queue.Queue(limit)
+        self._limit = limit
+        self._frame_limit_bytes = frame_limit_bytes
+        self._waiting: deque[tuple[Event, CapturedFrame | None]] = deque()
+        self._frame_bytes = 0
+        self._is_busy = False
+        self._is_closing = False
+        self._changed = threading.Condition()
         # A daemon: a sink that blocks for ever must not keep the program from ending.
         self._thread = threading.Thread(target=self._work, name=f"sink {sink.name}", daemon=True)
         self._thread.start()
 
-    def handle(self, event: Event) -> None:
+    def handle(self, event: Event, frame: CapturedFrame | None = None) -> None:
         """Queue an event; never raises, see `failure`."""
-        while self._thread.is_alive():
-            try:
+        if not self._sink.wants(event):
+            return
+        kept = frame if self.wants_frames else None
+        with self._changed:
+            while self._thread.is_alive():
+                if self._has_room(_bytes_of(kept)):
+                    self._waiting.append((event, kept))
+                    self._frame_bytes += _bytes_of(kept)
+                    self._changed.notify_all()
+                    return
                 if self._hurries:
-                    self._queue.put_nowait(event)
+                    self._take()
+                    self.dropped += 1
                 else:
-                    self._queue.put(event, timeout=0.2)
-            except queue.Full:
-                if self._hurries:
-                    self._drop_oldest()
-            else:
-                return
+                    self._changed.wait(_POLL_S)
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """The sink's own, and how many events it missed because it was slow."""
+        counts = {"dropped": self.dropped, **self._sink.counts}
+        return {what: number for what, number in counts.items() if number}
 
     @property
     def _hurries(self) -> bool:
         return self._drops or self._stop.is_set()
 
-    def _drop_oldest(self) -> None:
-        try:
-            self._queue.get_nowait()
-        except queue.Empty:
-            return  # the sink took it this very moment
-        self.dropped += 1
+    def _has_room(self, more_bytes: int) -> bool:
+        if len(self._waiting) >= self._limit:
+            return False
+        return not self._frame_bytes or self._frame_bytes + more_bytes <= self._frame_limit_bytes
+
+    def _take(self) -> tuple[Event, CapturedFrame | None]:
+        event, frame = self._waiting.popleft()
+        self._frame_bytes -= _bytes_of(frame)
+        return event, frame
+
+    def settle(self, timeout_s: float) -> None:
+        """Wait until the sink has taken all that is queued, so that its counts are whole.
+
+        Args:
+            timeout_s: As in `close`.
+        """
+        end = time.monotonic() + timeout_s
+        with self._changed:
+            while (self._waiting or self._is_busy) and self._thread.is_alive():
+                if self._hurries and time.monotonic() >= end:
+                    return
+                self._changed.wait(0.02)
 
     def close(self, timeout_s: float = CLOSE_TIMEOUT_S) -> None:
         """Let the sink finish what is queued.
@@ -94,24 +155,41 @@ class QueuedSink:
                 for as long as it takes.
         """
         end = time.monotonic() + timeout_s
-        is_told = False
+        with self._changed:
+            self._is_closing = True
+            self._changed.notify_all()
         while self._thread.is_alive() and (not self._hurries or time.monotonic() < end):
-            if is_told:
-                self._thread.join(0.05)
-                continue
-            with contextlib.suppress(queue.Full):
-                self._queue.put(None, timeout=0.05)
-                is_told = True
+            self._thread.join(0.05)
 
     @property
     def is_stuck(self) -> bool:
         """Whether, after `close`, the sink still hangs in an event."""
         return self._thread.is_alive()
 
+    def _next(self) -> tuple[Event, CapturedFrame | None] | None:
+        """The oldest event, once there is one; None when there will be none."""
+        with self._changed:
+            self._is_busy = False
+            self._changed.notify_all()
+            while not self._waiting:
+                if self._is_closing:
+                    return None
+                self._changed.wait()
+            self._is_busy = True
+            item = self._take()
+            self._changed.notify_all()
+            return item
+
     def _work(self) -> None:
         try:
-            while (event := self._queue.get()) is not None:
-                self._sink.handle(event)
+            while (item := self._next()) is not None:
+                event, frame = item
+                if frame is None:
+                    self._sink.handle(event)
+                else:
+                    self._sink.handle(event, frame)
+                # Not kept alive, with its frame, until the next event comes.
+                del item, event, frame
             self._sink.close()
         except SinkError as wrong:
             self._give_up(wrong)
@@ -122,3 +200,9 @@ class QueuedSink:
         self.failure = wrong
         with contextlib.suppress(OSError, ValueError):  # what failed may fail again
             self._sink.close()
+
+
+def _bytes_of(frame: CapturedFrame | None) -> int:
+    if frame is None:
+        return 0
+    return len(frame.jpeg) + (0 if frame.pixels is None else frame.pixels.nbytes)

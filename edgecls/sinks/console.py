@@ -9,18 +9,31 @@ from edgecls.console import printable
 from edgecls.contract.events import (
     ChangeEvent,
     Event,
+    LabelEvent,
+    ModelEvent,
     PredictionEvent,
+    ShadowEvent,
     SourceEvent,
     SummaryEvent,
+    UnreadableEvent,
 )
 from edgecls.errors import SinkClosedError, SinkError
+from edgecls.imaging.captured import CapturedFrame
+from edgecls.sinks import Sink
 
 _REFRESH_S: Final = 0.1
 _BAR: Final = 20
+_LIMITS: Final = {
+    "source": "the source: the loop waited for frames",
+    "decode": "decoding: the loop waited for it",
+    "fps": "--fps: the loop paused",
+    "model": "the model: the loop was busy with it",
+}
 _CLEAR: Final = "\r\x1b[K"
+_FIRST_CLOCK_S: Final = 1e9  # in 2001; no recording is that long
 
 
-class ConsoleSink:
+class ConsoleSink(Sink):
     """Shows the label now, and one line for every change."""
 
     name = "console"
@@ -31,7 +44,13 @@ class ConsoleSink:
         self._shown_s = 0.0
         self._has_line = False
 
-    def handle(self, event: Event) -> None:
+    def wants(self, event: Event) -> bool:
+        """All but what is not shown: predictions of a stream, where no terminal is refreshed."""
+        if not isinstance(event, PredictionEvent) or event.name:
+            return True
+        return self._is_live and time.monotonic() - self._shown_s >= _REFRESH_S
+
+    def handle(self, event: Event, _frame: CapturedFrame | None = None) -> None:
         """Show an event."""
         try:
             if isinstance(event, PredictionEvent):
@@ -63,7 +82,7 @@ class ConsoleSink:
         others = ", ".join(f"{printable(p.label)} {p.score:.0%}" for p in event.predictions[1:])
         self._out.write(
             f"{_CLEAR}{printable(event.label):<16.32} {event.score:6.1%} {bar:<{_BAR}}"
-            f" {event.age_ms:5.0f} ms  {others:.40}"
+            f"{_age(event):>9}  {others:.40}"
         )
         self._out.flush()
         self._has_line = True
@@ -74,14 +93,44 @@ class ConsoleSink:
         self._out.flush()
 
 
-def _describe(event: ChangeEvent | SourceEvent | SummaryEvent) -> str:
-    if isinstance(event, ChangeEvent):
-        clock = time.strftime("%H:%M:%S", time.localtime(event.time))
-        return f"{clock}  {printable(event.label)} ({event.score:.0%})"
+def _age(event: PredictionEvent) -> str:
+    return "" if event.age_ms is None else f"{event.age_ms:.0f} ms"
+
+
+def _describe(
+    event: ChangeEvent
+    | LabelEvent
+    | ShadowEvent
+    | ModelEvent
+    | SourceEvent
+    | UnreadableEvent
+    | SummaryEvent,
+) -> str:
+    if isinstance(event, SummaryEvent):
+        return _describe_summary(event)
+    if isinstance(event, UnreadableEvent):
+        return f"unreadable: {printable(event.reason)}"
     if isinstance(event, SourceEvent):
         reason = f": {printable(event.reason)}" if event.reason else ""
         return f"source {printable(event.source)} is {event.state}{reason}"
-    return _describe_summary(event)
+    if isinstance(event, ModelEvent):
+        reason = f": {printable(event.reason)}" if event.reason else ""
+        return f"model {printable(event.model)} is {event.state}{reason}"
+    clock = _clock(event.time)
+    if isinstance(event, ChangeEvent):
+        return f"{clock}  {printable(event.label)} ({event.score:.0%})"
+    if isinstance(event, LabelEvent):
+        seconds = f" for {event.seconds:.1f} s" if event.seconds else ""
+        return f"{clock}  {printable(event.label)} {event.state}{seconds}"
+    live = f"{printable(event.label)} ({event.score:.0%})"
+    candidate = f"{printable(event.candidate)} ({event.candidate_score:.0%})"
+    return f"{clock}  {live}, the candidate says {candidate}"
+
+
+def _clock(time_s: float) -> str:
+    # A recording's own time begins with 0, the clock's in 1970: it is no time of any day.
+    is_media = time_s < _FIRST_CLOCK_S
+    return time.strftime("%H:%M:%S", time.gmtime(time_s) if is_media else time.localtime(time_s))
 
 
 def _describe_summary(summary: SummaryEvent) -> str:
@@ -89,6 +138,7 @@ def _describe_summary(summary: SummaryEvent) -> str:
         f"{summary.classified} frames classified in {summary.seconds:.1f} s"
         f" ({summary.fps:.1f} a second), {summary.dropped} dropped,"
         f" {summary.unreadable} unreadable"
+        + (f", {summary.gated} without motion" if summary.gated else "")
     ]
     if summary.labelled:
         share = summary.correct / summary.labelled
@@ -99,5 +149,22 @@ def _describe_summary(summary: SummaryEvent) -> str:
             f"  {stage:<12} {values['p50']:9.3f} {values['p95']:9.3f} {values['p99']:9.3f}"
             for stage, values in summary.latency_ms.items()
         ]
+    if summary.time_shares:
+        what, share = max(summary.time_shares.items(), key=lambda item: item[1])
+        lines.append(f"limited by {_LIMITS[what]} ({share:.0%} of the time)")
+    if flips := summary.flips_per_hour:
+        lines.append(
+            f"changes an hour: {flips['label']:.0f} of single frames, {flips['steady']:.0f} steady"
+        )
+    if shadow := summary.shadow:
+        agreement = "-" if shadow["agreement"] is None else f"{shadow['agreement']:.1%}"
+        lines.append(
+            f"{printable(shadow['model'])} agrees in {agreement} of {shadow['compared']} frames,"
+            f" {shadow['skipped']} skipped, {shadow['failed']} failed"
+        )
     lines += [f"sink {name} missed {n} events" for name, n in summary.sink_drops.items()]
+    for name, counts in summary.sinks.items():
+        told = [f"{number} {what}" for what, number in counts.items() if what != "dropped"]
+        if told:
+            lines.append(f"{printable(name)}: {', '.join(told)}")
     return "\n".join(lines)

@@ -3,37 +3,62 @@
 from __future__ import annotations
 
 import importlib
-import time
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Final, Literal, Protocol, Self, TypeAlias, get_args
 
-from edgecls.errors import SourceError
-from edgecls.imaging.decode import Frame
+from edgecls.contract.address import redact_url
+from edgecls.errors import InvalidValueError, SourceError
+from edgecls.imaging.captured import CapturedFrame
+
+__all__ = [
+    "SOURCES",
+    "CapturedFrame",
+    "Closing",
+    "PixelFormat",
+    "Source",
+    "SourceWishes",
+    "known_sources",
+    "open_source",
+]
+
+PixelFormat: TypeAlias = Literal["auto", "MJPG", "YUYV"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class CapturedFrame:
-    """A frame and what is known of it.
+@dataclass(frozen=True, slots=True)
+class SourceWishes:
+    """What the user would like of a source; a source that cannot gives what it has.
 
     Args:
-        pixels: uint8 RGB, (height, width, 3).
-        index: Its number at the source, from 0; a frame that was dropped keeps its number.
-        media_s: Where it stands in a recording, in seconds; for a live source the time since start.
-        captured_s: `time.monotonic()` when the source had it.
-        decode_ms: What turning it into pixels took.
-        name: The file it came from; empty for a stream.
-        truth: Its right label; empty where it is not known.
+        size: (height, width) of its frames, in pixels; None for the source's own choice.
+        fps: Frames a second; None for the source's own choice.
+        pixel_format: How a V4L2 camera sends them; `auto` prefers MJPG, as USB is slow.
+        model_size: (height, width) of the image that the model takes, for cameras that can resize.
+        timeout_s: For connecting, and between two frames.
     """
 
-    pixels: Frame
-    index: int
-    media_s: float
-    captured_s: float = field(default_factory=time.monotonic)
-    decode_ms: float = 0.0
-    name: str = ""
-    truth: str = ""
+    size: tuple[int, int] | None = None
+    fps: float | None = None
+    pixel_format: PixelFormat = "auto"
+    model_size: tuple[int, int] | None = None
+    timeout_s: float = 5.0
+
+    def __post_init__(self) -> None:
+        if self.size is not None and not all(1 <= side <= 1 << 14 for side in self.size):
+            raise InvalidValueError(
+                f"the frame size is {self.size[1]}x{self.size[0]}, wanted 1 to {1 << 14} each"
+            )
+        if self.fps is not None and not 0 < self.fps <= 1000:
+            raise InvalidValueError(f"the camera's fps is {self.fps}, wanted 0 to 1000")
+        if self.pixel_format not in get_args(PixelFormat):
+            raise InvalidValueError(
+                f"there is no pixel format {self.pixel_format!r}",
+                hint=f"known: {', '.join(get_args(PixelFormat))}",
+            )
+        if not 0 < self.timeout_s <= 3600:
+            raise InvalidValueError(f"the timeout is {self.timeout_s} s, wanted 0 to 3600")
 
 
 class Source(Protocol):
@@ -42,6 +67,7 @@ class Source(Protocol):
     name: str
     is_live: bool
     is_sequence: bool  # whether one frame says something of the next
+    warnings: tuple[str, ...]  # what was asked for and not given, a line each
 
     def read(self) -> CapturedFrame | None:
         """The next frame; None at the end.
@@ -67,6 +93,8 @@ class Source(Protocol):
 class Closing:
     """Makes a source usable in a `with` statement."""
 
+    warnings: tuple[str, ...] = ()
+
     def __enter__(self) -> Self:
         return self
 
@@ -85,22 +113,36 @@ class Closing:
 # Name -> (module that has `open_source`, how it is written).
 SOURCES: Final = {
     "camera": ("edgecls.sources.camera", "0 or /dev/video0 (a V4L2 or USB camera)"),
+    "picamera": ("edgecls.sources.picamera", "picamera:0 (a Raspberry Pi camera)"),
+    "http": ("edgecls.sources.http", "http://HOST/PATH (an MJPEG stream or snapshots)"),
+    "rtsp": ("edgecls.sources.rtsp", "rtsp://HOST/PATH (a network camera)"),
     "video": ("edgecls.sources.video", "FILE.mp4 (a video file)"),
     "images": ("edgecls.sources.images", "FILE.jpg or FOLDER (pictures)"),
     "fake": ("edgecls.sources.fake", "fake:digits or fake:colors (made-up frames)"),
 }
+# Everything else that FFmpeg or a redirect could open (`concat:`, `file:`, `tcp:`) stays shut.
+_SCHEMES: Final = {
+    "fake": "fake",
+    "picamera": "picamera",
+    "http": "http",
+    "https": "http",
+    "rtsp": "rtsp",
+    "rtsps": "rtsp",
+}
+_SCHEME: Final = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*):")
 _PICTURE_SUFFIXES: Final = frozenset(
     ".jpg .jpeg .png .bmp .webp .gif .tif .tiff .avif .ppm .pgm .heic".split()
 )
 
 
-def open_source(text: str) -> Source:
+def open_source(text: str, wishes: SourceWishes | None = None) -> Source:
     """Open what the user wrote after `--source`.
 
     Raises:
         SourceError: No such source, or it cannot be opened; the hint names the others.
     """
-    opened: Source = importlib.import_module(SOURCES[_kind_of(text)][0]).open_source(text)
+    module = importlib.import_module(SOURCES[_kind_of(text)][0])
+    opened: Source = module.open_source(text, wishes or SourceWishes())
     return opened
 
 
@@ -110,8 +152,9 @@ def known_sources() -> str:
 
 
 def _kind_of(text: str) -> str:
-    if text.startswith("fake:"):
-        return "fake"
+    scheme = _SCHEME.match(text)
+    if scheme is not None and scheme[1].lower() in _SCHEMES:
+        return _SCHEMES[scheme[1].lower()]
     if text.isdecimal() or text.startswith("/dev/video"):
         return "camera"
     path = Path(text)
@@ -122,6 +165,11 @@ def _kind_of(text: str) -> str:
     if text and path.exists():
         raise SourceError(
             f"{text!r} is a pipe, a socket or a device that is no camera",
+            hint=f"known sources: {known_sources()}",
+        )
+    if scheme is not None:
+        raise SourceError(
+            f"sources of the kind '{scheme[1]}:' are refused: {redact_url(text)!r}",
             hint=f"known sources: {known_sources()}",
         )
     raise SourceError(

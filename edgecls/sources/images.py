@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edgecls.errors import SourceError
 from edgecls.pictures.folder import find_pictures, read_picture
-from edgecls.sources import CapturedFrame, Closing
+from edgecls.sources import CapturedFrame, Closing, SourceWishes
 
 
 class ImageSource(Closing):
@@ -41,6 +41,6 @@ class ImageSource(Closing):
         return CapturedFrame(frame, self._index, float(self._index), now, decode_ms, str(path))
 
 
-def open_source(text: str) -> ImageSource:
+def open_source(text: str, _wishes: SourceWishes | None = None) -> ImageSource:
     """Open a picture or a folder by its path."""
     return ImageSource(Path(text))

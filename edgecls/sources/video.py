@@ -11,7 +11,8 @@ import numpy as np
 
 from edgecls.errors import SourceError
 from edgecls.imaging.opencv import cv2
-from edgecls.sources import CapturedFrame, Closing
+from edgecls.sources import CapturedFrame, Closing, SourceWishes
+from edgecls.sources.ffmpeg import ffmpeg_options
 
 # FFmpeg would show a text file as a film of its letters, and go wherever a playlist points.
 _OPTIONS: Final = "|".join(
@@ -31,8 +32,9 @@ class VideoSource(Closing):
 
     def __init__(self, path: str) -> None:
         self.name = path
-        os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", _OPTIONS)  # read at each opening
-        self._capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG)
+        with ffmpeg_options(_OPTIONS):
+            # From the root, so that no name of a file is taken for a protocol: `concat:a|b`.
+            self._capture = cv2.VideoCapture(os.path.abspath(path), cv2.CAP_FFMPEG)
         if not self._capture.isOpened():
             self._capture.release()
             raise SourceError(
@@ -64,6 +66,6 @@ class VideoSource(Closing):
         self._capture.release()
 
 
-def open_source(text: str) -> VideoSource:
+def open_source(text: str, _wishes: SourceWishes | None = None) -> VideoSource:
     """Open a video file by its path."""
     return VideoSource(text)

@@ -11,7 +11,10 @@ from typer.testing import CliRunner
 
 from edgecls.cli.main import make_app
 from edgecls.imaging.opencv import cv2
+from tests.support.stand_in import stand_in, stand_in_library
 from tests.support.tiny_model import frame_of, tiny_model_bytes, write_tiny_model
+
+__all__ = ["stand_in", "stand_in_library"]
 
 Cli = Callable[..., Any]
 

@@ -118,7 +118,7 @@ def test_labels_for_a_model_that_has_its_own(
         (
             ("--runtime", "abacus"),
             "there is no runtime 'abacus'",
-            "known: auto, litert, tflite_runtime, fake",
+            "known: auto, litert, tflite_runtime, edgetpu, fake",
         ),
     ],
     ids=["no label at all", "no thread at all", "an unknown engine"],

@@ -81,8 +81,8 @@ def test_camera(cli: Cli, model: Path) -> None:
         "prediction",
         "summary",
     ]
-    prediction = {"event", "frame", "time", "label", "score", "predictions", "age_ms"}
-    assert set(lines[0]) == prediction
+    # A recording has its own time: how old a frame was belongs to a live camera.
+    assert set(lines[0]) == {"event", "frame", "time", "label", "score", "predictions"}
     assert set(lines[1]) == {"event", "frame", "time", "label", "previous", "score"}
     assert set(lines[-1]) == {
         "event",
@@ -93,6 +93,7 @@ def test_camera(cli: Cli, model: Path) -> None:
         "seconds",
         "fps",
         "latency_ms",
+        "time_shares",
     }
     assert all(set(spread) == {"p50", "p95", "p99"} for spread in lines[-1]["latency_ms"].values())
     assert len(lines[0]["predictions"]) == 2
@@ -129,11 +130,16 @@ def test_inspect(cli: Cli, model: Path) -> None:
         "outputs",
         "operators",
         "macs",
+        "operator_table",
         "parameters",
+        "parameter_bytes",
+        "arena_bytes",
         "minimum_runtime",
+        "warnings",
         "card",
         "labels",
         "golden_vectors",
+        "golden_frames",
     }
     (image,) = found["inputs"]
     assert (image["shape"], image["dtype"]) == ([1, 28, 28, 1], "uint8")
@@ -141,6 +147,17 @@ def test_inspect(cli: Cli, model: Path) -> None:
     assert found["operators"]["FULLY_CONNECTED"] == {"count": 1, "version": 1}
     assert found["macs"] == 28 * 28 * 10
     assert found["parameters"] == 28 * 28 * 10 + 10
+    assert found["parameter_bytes"] == 28 * 28 * 10 + 4 * 10 + 4 * 2
+    assert found["operator_table"][1] == {
+        "name": "FULLY_CONNECTED",
+        "version": 1,
+        "inputs": [[1, 784]],
+        "outputs": [[1, 10]],
+        "dtype": "uint8",
+        "macs": 7840,
+        "parameter_bytes": 7880,
+    }
+    assert found["warnings"] == []
     assert found["labels"] == [f"level {level}" for level in range(10)]
     assert found["card"]["input"]["size"] == [28, 28]
     assert found["golden_vectors"] == 4
@@ -148,13 +165,55 @@ def test_inspect(cli: Cli, model: Path) -> None:
 
 def test_verify(cli: Cli, model: Path) -> None:
     (found,) = read_lines(cli("verify", "--json", model))
-    assert set(found) == {"model", "runtime", "vectors", "largest_difference", "unit"}
-    assert (found["vectors"], found["largest_difference"]) == (4, 0.0)
+    assert set(found) == {
+        "model",
+        "runtime",
+        "vectors",
+        "frames",
+        "scaled_frames",
+        "largest_difference",
+        "tolerance",
+        "unit",
+    }
+    assert (found["vectors"], found["frames"], found["largest_difference"]) == (4, 4, 0.0)
+
+
+def test_doctor_looks_at_a_model(cli: Cli, model: Path) -> None:
+    (found,) = read_lines(cli("doctor", "--json", "--model", model))
+    assert found["model_warnings"] == []
+
+
+def test_compare(cli: Cli, model: Path, pictures: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    for level in (2, 7):
+        (data / f"level {level}").mkdir(parents=True)
+        picture = pictures / f"level {level}.png"
+        picture.rename(data / f"level {level}" / picture.name)
+    found = json.loads(cli("compare", "--json", model, model, data).stdout)
+    assert set(found) == {
+        "model_a",
+        "model_b",
+        "images",
+        "unreadable",
+        "a",
+        "b",
+        "agreement",
+        "overall",
+        "per_class",
+        "changed",
+    }
+    assert (found["images"], found["agreement"], found["changed"]) == (2, 1.0, [])
+    assert found["a"]["top1"] == found["b"]["top1"] == 1.0
+    assert set(found["a"]["latency_ms"]) == {"p50", "p95", "p99"}
+    assert found["overall"]["p"] == 1.0
+    assert [entry["label"] for entry in found["per_class"]] == ["level 2", "level 7"]
 
 
 def test_doctor(cli: Cli) -> None:
     (found,) = read_lines(cli("doctor", "--json"))
-    assert set(found) == {"system", "python", "cores", "packages", "engine", "cameras"}
+    assert set(found) == {
+        *("system", "python", "cores", "packages", "engine", "cameras", "coral"),
+    }
     assert found["packages"]["edgecls"] == __version__
     assert "tensorflow" in found["packages"]
     assert found["engine"] in ("litert", "tflite_runtime")

@@ -20,6 +20,7 @@ CARD = ModelCard(
     metrics={"int8": {"top1": 0.975}},
     sha256="ab" * 32,
     golden_sha256="cd" * 32,
+    cost={"macs": 1000, "arena_bytes": 64},
 )
 
 
@@ -48,6 +49,7 @@ def test_equal_cards_are_equal_bytes() -> None:
         CARD.metrics,
         CARD.sha256,
         CARD.golden_sha256,
+        {"arena_bytes": 64, "macs": 1000},
     )
     assert other_order.to_json() == CARD.to_json()
 
@@ -55,6 +57,12 @@ def test_equal_cards_are_equal_bytes() -> None:
 @pytest.mark.parametrize("path", ["novelty", "input.novelty", "output.novelty"])
 def test_fields_of_later_versions_are_ignored(path: str) -> None:
     assert ModelCard.from_json(edited(path, {"any": "thing"})) == CARD
+
+
+def test_a_card_of_before_costs_were_noted_has_none() -> None:
+    whole = json.loads(CARD.to_json())
+    del whole["cost"]
+    assert ModelCard.from_json(json.dumps(whole)).cost == {}
 
 
 def test_a_whole_number_is_a_number() -> None:
@@ -95,6 +103,7 @@ def test_a_whole_number_is_a_number() -> None:
         pytest.param("sha256", "AB" * 32, "64 hex digits", id="a hash in capitals"),
         pytest.param("sha256", "ab", "64 hex digits", id="a short hash"),
         pytest.param("golden_sha256", 7, "wanted str", id="a hash that is a number"),
+        pytest.param("cost", 7, "wanted dict", id="a cost that is a number"),
     ],
 )
 def test_a_card_is_refused_for(path: str, value: Any, message: str) -> None:

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgecls.contract.golden import GoldenVectors
+from edgecls.contract.golden import GoldenFrame, GoldenVectors, fingerprint
 from edgecls.errors import InvalidValueError, ShapeError
 
 IMAGES = np.arange(2 * 4 * 4 * 3, dtype=np.uint8).reshape(2, 4, 4, 3)
 OUTPUTS = np.array([[0, 255], [128, 127]], np.uint8)
+FRAMES = (GoldenFrame(b"first", bytes(32)), GoldenFrame(b"second one", b"p" * 32, b"s" * 32))
 
 
 def npz(**arrays: Any) -> bytes:
@@ -35,6 +36,64 @@ def test_equal_vectors_are_equal_bytes() -> None:
         GoldenVectors(IMAGES, OUTPUTS).to_npz()
         == GoldenVectors(IMAGES.copy(), OUTPUTS.copy()).to_npz()
     )
+
+
+def test_frames_come_back_as_they_were() -> None:
+    again = GoldenVectors.from_npz(GoldenVectors(IMAGES, OUTPUTS, FRAMES).to_npz())
+    assert again.frames == FRAMES
+
+
+def test_files_of_before_there_were_frames_have_none() -> None:
+    assert GoldenVectors.from_npz(npz(images=IMAGES, outputs=OUTPUTS)).frames == ()
+
+
+def test_a_fingerprint_tells_pixels_and_shapes_apart() -> None:
+    pixels = np.arange(12, dtype=np.uint8)
+    assert fingerprint(pixels.reshape(2, 2, 3)) == fingerprint(pixels.copy().reshape(2, 2, 3))
+    assert fingerprint(pixels.reshape(2, 2, 3)) != fingerprint(pixels.reshape(1, 4, 3))
+    assert fingerprint(pixels[::-1]) == fingerprint(pixels[::-1].copy()) != fingerprint(pixels)
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        pytest.param((b"", bytes(32)), "a golden frame is empty", id="no picture"),
+        pytest.param((b"x", b"short"), "have 5 and 0 bytes, wanted 32", id="half a sum"),
+        pytest.param((b"x", bytes(32), b"s"), "have 32 and 1 bytes", id="a short sum of an image"),
+    ],
+)
+def test_a_frame_refuses(frame: Any, message: str) -> None:
+    with pytest.raises(InvalidValueError, match=message):
+        GoldenFrame(*frame)
+
+
+def test_as_many_frames_as_images_or_none() -> None:
+    with pytest.raises(ShapeError, match="1 golden frames and 2 images"):
+        GoldenVectors(IMAGES, OUTPUTS, FRAMES[:1])
+
+
+@pytest.mark.parametrize(
+    ("lengths", "content"),
+    [
+        pytest.param([3, 3], b"first", id="one beyond the end"),
+        pytest.param([-1, 6], b"first", id="one that ends before it begins"),
+        pytest.param([0, 5], b"first", id="an empty one"),
+        pytest.param([2], b"first", id="one that is missing"),
+    ],
+)
+def test_frames_that_lie_about_their_lengths_are_refused(
+    lengths: list[int], content: bytes
+) -> None:
+    packed = npz(
+        images=IMAGES,
+        outputs=OUTPUTS,
+        jpegs=np.frombuffer(content, np.uint8),
+        jpeg_bytes=np.array(lengths),
+        pixel_sums=np.zeros((2, 32), np.uint8),
+        scaled_sums=np.zeros((2, 32), np.uint8),
+    )
+    with pytest.raises(InvalidValueError, match="its frames have other lengths"):
+        GoldenVectors.from_npz(packed)
 
 
 def test_numpy_itself_can_read_them() -> None:
@@ -94,7 +153,7 @@ def test_an_array_that_claims_a_terabyte_is_refused() -> None:
 
 
 def test_damage_anywhere_is_an_error_of_ours_or_harmless() -> None:
-    sound = GoldenVectors(IMAGES, OUTPUTS).to_npz()
+    sound = GoldenVectors(IMAGES, OUTPUTS, FRAMES).to_npz()
     random = np.random.default_rng(3)
     refused = 0
     for _ in range(1500):
@@ -102,7 +161,7 @@ def test_damage_anywhere_is_an_error_of_ours_or_harmless() -> None:
         damaged[random.integers(len(sound))] ^= 1 << random.integers(8)
         try:
             GoldenVectors.from_npz(bytes(damaged))
-        except InvalidValueError:
+        except (InvalidValueError, ShapeError):
             refused += 1
     assert refused > 1000  # dates and attributes in a ZIP may be anything
     for length in range(len(sound)):

@@ -32,8 +32,8 @@ def digits_card() -> ModelCard:
     )
 
 
-def train_digits_run(folder: Path) -> RunFolder:
-    """A complete run: a tiny network, trained on 1,500 digits for two epochs."""
+def train_digits_run(folder: Path, epochs: int = 2) -> RunFolder:
+    """A complete run: a tiny network, trained on 1,500 digits."""
     import keras
 
     keras.utils.set_random_seed(3)
@@ -42,13 +42,28 @@ def train_digits_run(folder: Path) -> RunFolder:
     images = np.stack([prepare(digits.load_frame(int(i)), GRAY_DIGIT) for i in order[:TRAIN]])
     network = small_network(keras)
     network.compile("adam", "sparse_categorical_crossentropy")
-    network.fit(images, digits.targets[order[:TRAIN]], batch_size=32, epochs=2, verbose=0)
+    network.fit(images, digits.targets[order[:TRAIN]], batch_size=32, epochs=epochs, verbose=0)
     subsets = ["train"] * TRAIN + ["val"] * VAL + ["test"] * TEST
     entries = [
         SplitEntry(digits.names[i], digits.labels[int(digits.targets[i])], subset)  # type: ignore[arg-type]
         for i, subset in zip(order, subsets, strict=True)
     ]
     return save_run(folder, network, digits_card(), entries)
+
+
+def with_color(run: RunFolder, folder: Path) -> RunFolder:
+    """A copy of a run of gray images whose network takes coloured ones and makes them gray."""
+    import keras
+
+    gray = keras.models.load_model(run.model_path)
+    luma = keras.layers.Conv2D(1, 1, use_bias=False)
+    color = keras.Sequential([keras.Input((28, 28, 3)), luma, gray])
+    luma.set_weights([np.array([0.299, 0.587, 0.114], np.float32).reshape(1, 1, 3, 1)])
+    copy = with_network(run, folder, color)
+    copy.save_card(
+        dataclasses.replace(run.load_card(), preprocessing=Preprocessing((28, 28), "RGB"))
+    )
+    return copy
 
 
 def small_network(keras: Any, *, classes: int = 10) -> Any:

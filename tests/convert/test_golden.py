@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 
-from edgecls.classifier import Classifier, replay_golden
+from edgecls.classifier import Classifier
 from edgecls.contract.modelfile import load_model_file
+from edgecls.imaging.decode import decode
+from edgecls.imaging.prepare import prepare
 from edgecls.runtimes import open_runtime
+from edgecls.verification import verify
 from edgecls_convert.golden import golden_count
-from edgecls_convert.subsets import open_run_pictures
+from edgecls_convert.subsets import choose_stratified, open_run_pictures
 
 
 @pytest.mark.parametrize(
@@ -24,19 +27,28 @@ def test_how_many(shape, count):
 
 def test_a_board_reproduces_them(conversion):
     model = load_model_file(conversion.path)
-    report = replay_golden(Classifier(model, open_runtime(model)))
-    assert (report.vectors, report.unit, report.largest) == (8, "steps", 0.0)
+    found = verify(Classifier(model, open_runtime(model)))
+    assert (found.vectors, found.frames, found.unit, found.largest) == (8, 8, "steps", 0.0)
 
 
-def test_they_are_held_out_images_of_different_classes(digits_run, conversion):
+def test_they_are_held_out_pictures_of_different_classes(digits_run, conversion):
     pictures = open_run_pictures(digits_run, digits_run.load_card())
-    classes = {
-        pictures.load_image(example).tobytes(): example.target
-        for example in pictures.subsets["test"]
-    }
-    found = [classes.get(image.tobytes()) for image in conversion.model.golden.images]
-    assert None not in found
-    assert len(set(found)) == 8
+    chosen = choose_stratified(pictures.subsets["test"], 8, 0)
+    assert len({example.target for example in chosen}) == 8
+    golden = conversion.model.golden
+    for example, image in zip(chosen, golden.images, strict=True):
+        distance = np.abs(pictures.load_image(example).astype(int) - image)
+        assert distance.mean() < 25  # enlarged, and tinged with colour
+
+
+def test_each_image_is_what_its_frame_is_prepared_to(conversion):
+    card, golden = conversion.model.card, conversion.model.golden
+    for frame, image in zip(golden.frames, golden.images, strict=True):
+        assert prepare(decode(frame.jpeg), card.preprocessing).tolist() == image.tolist()
+
+
+def test_frames_of_digits_are_small(conversion):
+    assert sum(len(frame.jpeg) for frame in conversion.model.golden.frames) < 32 << 10
 
 
 def test_outputs_are_stored_raw(conversion):

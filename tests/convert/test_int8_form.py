@@ -8,9 +8,9 @@ from edgecls.contract.modelfile import parse_model_file, to_bytes
 from edgecls.contract.quantization import QuantParams
 from edgecls.errors import ModelFileError
 from edgecls_convert.network import load_network
-from edgecls_convert.quantize import to_float_flatbuffer, to_int8_flatbuffer
+from edgecls_convert.quantize import FLOAT, to_flatbuffer
 from edgecls_convert.quiet import import_tensorflow, quietly
-from edgecls_convert.rules import check_int8_rules
+from edgecls_convert.rules import check_rules
 
 
 @pytest.fixture(scope="module")
@@ -63,28 +63,28 @@ def test_the_batch_is_one_in_every_shape_and_signature(conversion):
 
 
 def test_the_float_form_is_refused_as_int8(network, conversion):
-    model = as_model(to_float_flatbuffer(network), conversion)
+    model = as_model(to_flatbuffer(network, FLOAT), conversion)
     with pytest.raises(
         ModelFileError, match=r"its input is float32 .* wanted uint8 with scale 1.0"
     ):
-        check_int8_rules(model)
+        check_rules(model)
 
 
 def test_calibration_at_half_brightness_is_refused(network, conversion, images):
     # 127 of 255 brightness levels seen: 127 / 255 = 0.498.
     dim = [image // 2 for image in images]
-    model = as_model(to_int8_flatbuffer(network, dim), conversion)
+    model = as_model(to_flatbuffer(network, calibration=dim), conversion)
     assert model.input.to_quant_params().scale == pytest.approx(127 / 255)
     with pytest.raises(ModelFileError, match=r"scale \[0.498\d*\] .* wanted .* scale 1.0"):
-        check_int8_rules(model)
+        check_rules(model)
 
 
 def test_the_pinned_range_cures_half_brightness(network, conversion, images):
     dim = images[0] // 2
     dark, bright = dim.copy(), dim.copy()
     dark.flat[0], bright.flat[0] = 0, 255
-    model = as_model(to_int8_flatbuffer(network, [dim, dark, bright]), conversion)
-    check_int8_rules(model)
+    model = as_model(to_flatbuffer(network, calibration=[dim, dark, bright]), conversion)
+    check_rules(model)
     assert model.input.to_quant_params() == QuantParams(1.0, 0, "uint8")
 
 
@@ -109,7 +109,7 @@ def test_dense_weights_with_a_scale_a_channel_are_refused(network, conversion):
     shown = conversion.calibration.to_representative()
     model = as_model(convert_carelessly(network, shown, tensorflow), conversion)
     with pytest.raises(ModelFileError, match="FULLY_CONNECTED has weights with 32 scales"):
-        check_int8_rules(model)
+        check_rules(model)
 
 
 def test_an_open_batch_is_refused(digits_run, conversion):
@@ -118,7 +118,7 @@ def test_an_open_batch_is_refused(digits_run, conversion):
     shown = conversion.calibration.to_representative()
     content = convert_carelessly(without_dense(keras, open_network), shown, tensorflow)
     with pytest.raises(ModelFileError, match=r"has the open shape \[-1, 28, 28, 1\]"):
-        check_int8_rules(as_model(content, conversion))
+        check_rules(as_model(content, conversion))
 
 
 def without_dense(keras, model):

@@ -4,7 +4,7 @@ from edgecls.contract.flatbuffer import Table
 from edgecls.contract.structure import read_structure
 from edgecls.contract.tflite_metadata import METADATA_NAME, embed_metadata, read_metadata
 from edgecls_convert.network import load_network
-from edgecls_convert.quantize import to_float_flatbuffer
+from edgecls_convert.quantize import FLOAT, to_flatbuffer
 
 
 def test_every_buffer_starts_at_a_multiple_of_16_bytes(conversion):
@@ -18,7 +18,7 @@ def test_every_buffer_starts_at_a_multiple_of_16_bytes(conversion):
 
 def test_tensors_and_operators_stay_as_they_were(digits_run):
     card = digits_run.load_card()
-    before = to_float_flatbuffer(load_network(digits_run.model_path, card))
+    before = to_flatbuffer(load_network(digits_run.model_path, card), FLOAT)
     after = embed_metadata(before, card.preprocessing)
     assert read_structure(after).tensors == read_structure(before).tensors
     assert read_structure(after).operators == read_structure(before).operators

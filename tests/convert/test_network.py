@@ -101,7 +101,7 @@ def test_what_is_no_keras_file_is_refused(tmp_path, content):
 
 
 def test_a_network_without_an_integer_form_is_refused(keras, tmp_path):
-    from edgecls_convert.quantize import to_int8_flatbuffer
+    from edgecls_convert.quantize import to_flatbuffer
 
     image = keras.Input((4, 4, 1))
     flat = keras.layers.Flatten()(image)
@@ -114,7 +114,7 @@ def test_a_network_without_an_integer_form_is_refused(keras, tmp_path):
     )
     network = load_network(save(model, tmp_path), card)
     with pytest.raises(ModelFileError, match="cannot convert the network to int8"):
-        to_int8_flatbuffer(network, [np.zeros((4, 4, 1), np.uint8)])
+        to_flatbuffer(network, calibration=[np.zeros((4, 4, 1), np.uint8)])
 
 
 def test_quietly_holds_back_what_python_and_c_print(capfd):

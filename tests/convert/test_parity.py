@@ -1,29 +1,13 @@
-"""The gate: how float and int8 are compared, and when a model is refused."""
+"""How float and int8 are compared on held-out pictures."""
 
 import numpy as np
 import pytest
 
-from edgecls.contract.labels import Labels
-from edgecls.errors import AccuracyLossError, InvalidValueError
 from edgecls.metrics import measure
-from edgecls_convert.parity import Comparison, check_max_drop, refuse_loss, top1_interval
+from edgecls_convert.parity import ClassChange, compare_scores, top1_interval
 from edgecls_convert.quiet import import_tensorflow, quietly
 from edgecls_convert.subsets import open_run_pictures
-
-LABELS = Labels(("cat", "dog"))
-# 100 cats, then 100 dogs.
-TARGETS = np.repeat([0, 1], 100)
-
-
-def quality(cats_right, dogs_right):
-    answers = np.ones(200, np.int64)
-    answers[:cats_right] = 0
-    answers[200 - (100 - dogs_right) :] = 0
-    return measure(np.eye(2)[answers], TARGETS, LABELS)
-
-
-def comparison(before, after):
-    return Comparison(quality(*before), quality(*after), agreement=0.5)
+from tests.convert.comparisons import LABELS, comparison
 
 
 @pytest.mark.parametrize(
@@ -39,49 +23,32 @@ def test_drop(before, after, drop):
     assert comparison(before, after).drop == drop
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "max_drop"),
-    [
-        pytest.param((90, 90), (90, 88), 1.0, id="as much as is allowed passes"),
-        pytest.param((70, 70), (70, 56), 7.0, id="also where division does not come out even"),
-        pytest.param((90, 90), (90, 92), 0.0, id="a gain passes"),
-        pytest.param((90, 90), (90, 94), -2.0, id="a gain that was demanded passes"),
-    ],
-)
-def test_what_passes(before, after, max_drop):
-    assert refuse_loss(comparison(before, after), max_drop) is None
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "max_drop"),
-    [
-        pytest.param((90, 90), (90, 87), 1.0, id="one picture more than allowed"),
-        pytest.param((90, 90), (90, 89), 0.0, id="one picture where none is allowed"),
-        pytest.param((90, 90), (90, 91), -1.0, id="a gain smaller than demanded"),
-    ],
-)
-def test_what_is_refused(before, after, max_drop):
-    with pytest.raises(AccuracyLossError):
-        refuse_loss(comparison(before, after), max_drop)
-
-
-def test_the_refusal_names_figures_class_and_remedy():
-    with pytest.raises(AccuracyLossError) as refused:
-        refuse_loss(comparison((90, 80), (85, 55)), 1.0)
-    # 170 and 140 of 200 are 85% and 70%.
-    assert refused.value.problem == (
-        "the int8 model is right on 70.0% of 200 held-out pictures, the float model on 85.0%:"
-        " 15.0 points less, at most 1 are allowed; 'dog' lost most: 80.0% of its pictures,"
-        " now 55.0%; no model was written"
+def test_what_each_class_lost_and_gained_is_counted():
+    # Three cats and two dogs; float misses the last of each, int8 the first cat alone.
+    targets = np.array([0, 0, 0, 1, 1])
+    before, after = np.eye(2)[[0, 0, 1, 1, 0]], np.eye(2)[[1, 0, 0, 1, 1]]
+    found = compare_scores(before, after, targets, LABELS)
+    assert found.changes == (
+        ClassChange("cat", images=3, before=2, lost=1, gained=1),
+        ClassChange("dog", images=2, before=1, lost=0, gained=1),
     )
-    assert "--calibration" in refused.value.hint
-    assert "--max-drop 15" in refused.value.hint
+    assert [change.after for change in found.changes] == [2, 2]
+    assert found.agreement == 2 / 5
 
 
-@pytest.mark.parametrize("max_drop", [float("nan"), float("inf"), 101.0, -100.5])
-def test_a_tolerance_that_is_no_share_of_pictures_is_refused(max_drop):
-    with pytest.raises(InvalidValueError, match=r"--max-drop .* percentage points"):
-        check_max_drop(max_drop)
+def test_the_class_that_lost_the_largest_share_is_the_worst():
+    assert comparison((90, 80), (85, 55)).worst_class.label == "dog"
+    assert comparison((90, 80), (90, 81)).worst_class is None
+
+
+def test_json_has_intervals_for_top1_and_for_every_recall():
+    found = comparison((90, 80), (85, 55)).to_json()
+    assert found["int8"]["top1_interval"][0] < 0.7 < found["int8"]["top1_interval"][1]
+    dog = found["int8"]["per_class"][1]
+    # Wilson 1927 for 55 of 100.
+    assert dog["recall_interval"] == pytest.approx([0.4524, 0.6439], abs=1e-3)
+    assert (dog["lost"], dog["gained"]) == (25, 0)
+    assert "lost" not in found["float"]["per_class"][1]
 
 
 def test_the_interval_is_wilsons():

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(not installed_runtimes(), reason="no engine is i
 def test_a_model_compiled_for_the_edge_tpu_says_what_to_use_instead(data_folder: Path) -> None:
     model = load_model_file(data_folder / "coral/mobilenet_v1_0.25_128_quant_edgetpu.tflite")
     with pytest.raises(EngineError, match="is compiled for the Edge TPU") as refused:
-        open_runtime(model)
+        open_runtime(model, installed_runtimes()[0])
     assert refused.value.hint == "use the .tflite file that it was compiled from"
 
 

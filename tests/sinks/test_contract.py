@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Final, TextIO
 
 import pytest
@@ -17,12 +18,20 @@ from edgecls.contract.events import (
     PredictionEvent,
     SourceEvent,
     SummaryEvent,
+    UnreadableEvent,
 )
 from edgecls.errors import SinkClosedError, SinkError
 from edgecls.sinks import QueuedSink, Sink
+from edgecls.sinks.command import CommandSink
 from edgecls.sinks.console import ConsoleSink
+from edgecls.sinks.csv import CsvSink
 from edgecls.sinks.fake import FakeSink
-from edgecls.sinks.jsonl import JsonlSink
+from edgecls.sinks.jsonl import JsonlSink, open_jsonl
+from edgecls.sinks.mqtt import MqttSink
+from edgecls.sinks.mqtt.settings import Broker, MqttSettings
+from edgecls.sinks.record import RecordSettings, RecordSink
+from edgecls.sinks.window import WindowSink
+from tests.support.frames import frame
 
 CAT: Final = Prediction(3, "cat", 0.875)
 EVENTS: Final[dict[str, Event]] = {
@@ -31,22 +40,37 @@ EVENTS: Final[dict[str, Event]] = {
     "change": ChangeEvent(4, 1.5, "cat", "unknown", 0.875),
     "lost": SourceEvent("lost", 1.5, "/dev/video0", "it gives no frames"),
     "back": SourceEvent("back", 1.5, "/dev/video0"),
+    "unreadable": UnreadableEvent(1.5, "photos", "'photos/b.png': the PNG is cut off"),
     "summary": SummaryEvent(10, 7, 2, 1, 2.0, 3.5, {"invoke": {"p50": 1, "p95": 2, "p99": 3}}),
     "summary of nothing": SummaryEvent(0, 0, 0, 0, 0.0, 0.0, {}),
 }
-# Every sink, writing to a text stream where it writes to one.
-SINKS: Final[dict[str, Callable[[TextIO], Sink]]] = {
-    "console": ConsoleSink,
-    "jsonl": JsonlSink,
-    "fake": lambda _: FakeSink(),
-    "queued": lambda out: QueuedSink(JsonlSink(out), drops=False),
+
+
+def open_mqtt(_out: TextIO, _folder: Path) -> Sink:
+    """Of a broker that is not there: port 9 of this machine takes no connections."""
+    pytest.importorskip("paho.mqtt", reason="paho-mqtt is not installed")
+    return MqttSink(MqttSettings(Broker("127.0.0.1", 9, "edgecls/test")), ["cat", "dog"])
+
+
+# Every sink, writing to a text stream or into a folder.
+SINKS: Final[dict[str, Callable[[TextIO, Path], Sink]]] = {
+    "console": lambda out, _: ConsoleSink(out),
+    "jsonl": lambda out, _: JsonlSink(out),
+    "jsonl file": lambda _, folder: open_jsonl(folder / "events.jsonl"),
+    "csv": lambda _, folder: CsvSink(folder / "events.csv"),
+    "record": lambda _, folder: RecordSink(folder / "records", RecordSettings("all")),
+    "on-change": lambda *_: CommandSink("true"),
+    "window": lambda *_: WindowSink(),
+    "mqtt": open_mqtt,
+    "fake": lambda *_: FakeSink(),
+    "queued": lambda out, _: QueuedSink(JsonlSink(out), drops=False),
 }
 WRITERS: Final = {"console": ConsoleSink, "jsonl": JsonlSink}
 
 
 @pytest.fixture(params=SINKS)
-def sink(request: pytest.FixtureRequest) -> Iterator[Sink]:
-    opened = SINKS[request.param](io.StringIO())
+def sink(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sink]:
+    opened = SINKS[request.param](io.StringIO(), tmp_path)
     yield opened
     opened.close()
 
@@ -66,6 +90,15 @@ def test_a_sink_takes_every_kind_of_event(sink: Sink, kind: str) -> None:
     sink.handle(EVENTS[kind])
     sink.close()
     assert getattr(sink, "failure", None) is None
+    assert sink.counts.get("errors", 0) == 0
+
+
+@pytest.mark.parametrize("kind", ["prediction", "change"])
+def test_a_sink_takes_the_frame_too(sink: Sink, kind: str) -> None:
+    sink.handle(EVENTS[kind], frame(0))
+    sink.handle(EVENTS[kind], frame(1, is_jpeg=True))
+    sink.close()
+    assert sink.counts.get("errors", 0) == 0
 
 
 def test_a_sink_has_a_name_and_can_be_closed_twice(sink: Sink) -> None:

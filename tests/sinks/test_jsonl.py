@@ -18,7 +18,7 @@ from edgecls.contract.events import (
     SummaryEvent,
 )
 from edgecls.errors import SinkError
-from edgecls.sinks.jsonl import JsonlSink, open_jsonl
+from edgecls.sinks.jsonl import JsonlFileSink, JsonlSink, open_jsonl
 
 CAT = Prediction(3, "cat", 0.87654)
 SPREAD = {"invoke": {"p50": 1.0, "p95": 2.0, "p99": 3.0}}
@@ -170,3 +170,49 @@ def test_a_file_that_cannot_be_written(tmp_path: Path, place: str, reason: str) 
     with pytest.raises(SinkError, match=f"cannot write events to .*{reason}") as refused:
         open_jsonl(tmp_path / place)
     assert refused.value.hint == "check that the folder exists and is writable"
+
+
+class TestFile:
+    def test_a_torn_line_is_cut_off_and_told(self, tmp_path: Path) -> None:
+        path = tmp_path / "events.jsonl"
+        path.write_text('{"event": "change"}\n{"event": "chan')
+        told: list[str] = []
+        open_jsonl(path, told.append).close()
+        assert path.read_text() == '{"event": "change"}\n'
+        assert told == [f"{path}: its last line was torn and is cut off (15 bytes)"]
+
+    def test_a_file_of_another_kind_is_left_alone(self, tmp_path: Path) -> None:
+        path = tmp_path / "model.tflite"
+        path.write_bytes(b"\x1c\0\0\0TFL3")
+        with pytest.raises(SinkError, match="holds something else"):
+            open_jsonl(path)
+        assert path.read_bytes() == b"\x1c\0\0\0TFL3"
+
+    def test_it_is_rotated(self, tmp_path: Path) -> None:
+        sink = open_jsonl(tmp_path / "events.jsonl", max_bytes=200, keep=1)
+        for number in range(10):
+            sink.handle(ChangeEvent(number, 2.0, "cat", "dog", 0.5))
+        sink.close()
+        files = sorted(path.name for path in tmp_path.iterdir())
+        assert files == ["events.jsonl", "events.jsonl.1"]
+        assert all(path.stat().st_size <= 200 for path in tmp_path.iterdir())
+
+    def test_a_disk_that_fails_is_told_once_and_counted(self, tmp_path: Path) -> None:
+        folder = tmp_path / "disk"
+        folder.mkdir()
+        told: list[str] = []
+        sink = open_jsonl(folder / "events.jsonl", told.append)
+        (folder / "events.jsonl").unlink()
+        folder.rmdir()
+        assert isinstance(sink, JsonlFileSink)
+        sink._journal._checked_s = 0.0  # a second later
+        for number in range(5):
+            sink.handle(ChangeEvent(number, 2.0, "cat", "dog", 0.5))
+        assert sink.counts == {"errors": 5}
+        assert len(told) == 1
+        assert "No such file or directory; classifying goes on without it" in told[0]
+
+    def test_a_device_is_written_to_as_it_is(self) -> None:
+        sink = open_jsonl(Path("/dev/full"))
+        with pytest.raises(SinkError, match="No space left on device"):
+            sink.handle(ChangeEvent(0, 2.0, "cat", "dog", 0.5))

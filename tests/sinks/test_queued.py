@@ -9,8 +9,9 @@ from typing import Final
 
 import pytest
 
-from edgecls.contract.events import ChangeEvent, Event
+from edgecls.contract.events import ChangeEvent, Event, SourceEvent
 from edgecls.errors import SinkError
+from edgecls.imaging.captured import CapturedFrame
 from edgecls.sinks import QueuedSink
 from edgecls.sinks.fake import FakeSink
 
@@ -33,10 +34,10 @@ class GatedSink(FakeSink):
         self.has_begun = threading.Event()
         self.gate = threading.Event()
 
-    def handle(self, event: Event) -> None:
+    def handle(self, event: Event, frame: CapturedFrame | None = None) -> None:
         self.has_begun.set()
         self.gate.wait()
-        super().handle(event)
+        super().handle(event, frame)
 
 
 @pytest.fixture
@@ -129,3 +130,72 @@ def test_a_sink_with_a_bug_does_not_take_the_loop_with_it() -> None:
     queued.close()
     assert isinstance(queued.failure, SinkError)
     assert "sink fake failed: ZeroDivisionError('a bug')" in str(queued.failure)
+
+
+class TestFrames:
+    def captured(self, number: int, size: int = 100) -> CapturedFrame:
+        return CapturedFrame(None, number, 0.0, jpeg=b"x" * size)
+
+    def test_a_sink_that_wants_frames_gets_them(self) -> None:
+        sink = FakeSink(wants_frames=True)
+        queued = QueuedSink(sink, drops=True)
+        queued.handle(event(0), self.captured(0))
+        queued.close()
+        assert [frame.index for frame in sink.frames] == [0]
+
+    def test_another_one_gets_none_and_its_queue_holds_none(self) -> None:
+        sink = FakeSink()
+        queued = QueuedSink(sink, drops=True)
+        queued.handle(event(0), self.captured(0))
+        queued.close()
+        assert (len(sink.events), sink.frames) == (1, [])
+
+    def test_frames_are_limited_in_bytes(self, gated: GatedSink) -> None:
+        gated.wants_frames = True
+        queued = QueuedSink(gated, drops=True, frame_limit_bytes=1000)
+        queued.handle(event(0))
+        gated.has_begun.wait()
+        for number in range(1, 21):
+            queued.handle(event(number), self.captured(number))
+        assert queued.dropped == 10
+        gated.gate.set()
+        queued.close()
+        assert numbers(gated.events) == [0, *range(11, 21)]
+
+    def test_a_frame_larger_than_the_limit_passes_alone(self) -> None:
+        sink = FakeSink(wants_frames=True)
+        queued = QueuedSink(sink, drops=True, frame_limit_bytes=10)
+        queued.handle(event(0), self.captured(0))
+        queued.close()
+        assert len(sink.frames) == 1
+
+    def test_a_recording_waits_for_room(self) -> None:
+        sink = FakeSink(delay_s=0.005, wants_frames=True)
+        queued = QueuedSink(sink, drops=False, frame_limit_bytes=250)
+        for number in range(20):
+            queued.handle(event(number), self.captured(number))
+        queued.close()
+        assert (len(sink.frames), queued.dropped) == (20, 0)
+
+
+def test_only_what_a_sink_takes_is_queued_for_it() -> None:
+    class ChangesOnly(FakeSink):
+        takes = (ChangeEvent,)
+
+    sink = ChangesOnly()
+    queued = QueuedSink(sink, drops=True)
+    queued.handle(SourceEvent("lost", 0.0, "camera"))
+    queued.handle(event(1))
+    queued.close()
+    assert numbers(sink.events) == [1]
+    assert len(sink.events) == 1
+
+
+def test_counts_are_whole_once_it_has_settled() -> None:
+    sink = FakeSink(delay_s=0.01)
+    queued = QueuedSink(sink, drops=False)
+    for number in range(10):
+        queued.handle(event(number))
+    queued.settle(0.0)
+    assert len(sink.events) == 10
+    queued.close()

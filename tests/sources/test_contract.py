@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
@@ -11,8 +13,11 @@ import numpy as np
 import pytest
 
 from edgecls.errors import PictureError
+from edgecls.imaging.decode import Frame, decode
 from edgecls.imaging.opencv import cv2
 from edgecls.sources import SOURCES, CapturedFrame, Source, open_source
+from tests.support.mjpeg_server import MjpegServer, endless
+from tests.support.rtsp_server import RtspServer
 
 FRAMES: Final = 5
 
@@ -43,6 +48,25 @@ def camera(_folder: Path) -> str:
     return "0"
 
 
+def stream(folder: Path) -> str:
+    return _STANDING[folder].enter_context(MjpegServer(endless())).url()
+
+
+def network_camera(folder: Path) -> str:
+    return _STANDING[folder].enter_context(RtspServer()).url()
+
+
+def pi_camera(folder: Path) -> str:
+    boards = str(Path(__file__).parents[1] / "support" / "boards")
+    sys.path.insert(0, boards)
+    _STANDING[folder].callback(sys.modules.pop, "picamera2", None)
+    _STANDING[folder].callback(sys.path.remove, boards)
+    return "picamera:0"
+
+
+# What a source needs to stand beside it, by the folder of its test.
+_STANDING: Final[dict[Path, ExitStack]] = {}
+
 # The ways to write a source, by its name in SOURCES.
 FINITE: Final[dict[str, tuple[str, Callable[[Path], str]]]] = {
     "video": ("video", video),
@@ -51,19 +75,33 @@ FINITE: Final[dict[str, tuple[str, Callable[[Path], str]]]] = {
     "colors": ("fake", lambda _: f"fake:colors?fps=0&frames={FRAMES}"),
     "colors at a pace": ("fake", lambda _: f"fake:colors?fps=200&frames={FRAMES}"),
 }
-ALL: Final = {**FINITE, "camera": ("camera", camera)}
+ALL: Final[dict[str, tuple[str, Callable[[Path], str]]]] = {
+    **FINITE,
+    "jpegs": ("fake", lambda _: "fake:colors?fps=200&jpeg=1"),
+    "camera": ("camera", camera),
+    "http": ("http", stream),
+    "rtsp": ("rtsp", network_camera),
+    "picamera": ("picamera", pi_camera),
+}
 
 
 @pytest.fixture(params=ALL)
 def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Source]:
-    with open_source(ALL[request.param][1](tmp_path)) as opened:
-        yield opened
+    with ExitStack() as standing:
+        _STANDING[tmp_path] = standing
+        with open_source(ALL[request.param][1](tmp_path)) as opened:
+            yield opened
 
 
 @pytest.fixture(params=FINITE)
 def finite(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Source]:
     with open_source(FINITE[request.param][1](tmp_path)) as opened:
         yield opened
+
+
+def pixels_of(frame: CapturedFrame) -> Frame:
+    """As the loop sees them, which decodes what comes as JPEG."""
+    return decode(frame.jpeg) if frame.pixels is None else frame.pixels
 
 
 def read(source: Source, count: int) -> list[CapturedFrame]:
@@ -77,9 +115,14 @@ def test_every_source_is_in_this_suite() -> None:
 
 def test_frames_are_bytes_of_height_width_and_three_channels(source: Source) -> None:
     (frame,) = read(source, 1)
-    assert frame.pixels.dtype == np.uint8
-    assert frame.pixels.ndim == 3
-    assert frame.pixels.shape[2] == 3
+    assert pixels_of(frame).dtype == np.uint8
+    assert pixels_of(frame).ndim == 3
+    assert pixels_of(frame).shape[2] == 3
+
+
+def test_a_frame_has_pixels_or_a_jpeg(source: Source) -> None:
+    (frame,) = read(source, 1)
+    assert (frame.pixels is None) == bool(frame.jpeg)
 
 
 def test_frames_are_numbered_from_0(source: Source) -> None:
@@ -131,7 +174,7 @@ def test_red_is_the_first_channel(write: Callable[[Path], str], tmp_path: Path) 
     with open_source(write(tmp_path)) as source:
         frame = read(source, 2)[1]
     # JPEG keeps a plain colour within a few levels.
-    assert frame.pixels.mean(axis=(0, 1)) == pytest.approx([255, 0, 0], abs=6)
+    assert pixels_of(frame).mean(axis=(0, 1)) == pytest.approx([255, 0, 0], abs=6)
 
 
 def test_a_damaged_picture_is_one_error_and_the_next_one_is_read(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter
 
@@ -9,8 +10,9 @@ import numpy as np
 import pytest
 
 from edgecls.errors import PictureError, SourceError
+from edgecls.imaging.opencv import cv2
 from edgecls.pictures.digits import DigitPictures
-from edgecls.sources import CapturedFrame, open_source
+from edgecls.sources import CapturedFrame, SourceWishes, open_source
 from tests.support.patience import patience
 
 
@@ -106,6 +108,122 @@ def test_every_so_many_frames_one_is_corrupt() -> None:
     assert [frame.index for frame in (first, second, fourth) if frame] == [0, 1, 3]
 
 
+def play_on(text: str, wishes: SourceWishes | None = None) -> list[CapturedFrame | str]:
+    """All frames, and for one that fails, what is said of it; a lost source ends them."""
+    shown: list[CapturedFrame | str] = []
+    with open_source(text, wishes) as source:
+        while True:
+            try:
+                frame = source.read()
+            except PictureError as wrong:
+                shown.append(wrong.problem)
+                continue
+            except SourceError as lost:
+                return [*shown, lost.problem]
+            if frame is None:
+                return shown
+            shown.append(frame)
+
+
+class TestFaults:
+    def test_a_camera_may_hang_up(self) -> None:
+        *frames, last = play_on("fake:colors?fps=0&close=2")
+        assert (len(frames), last) == (2, "it hung up, as it was told to")
+
+    def test_a_stall_delays_all_that_follow(self) -> None:
+        start = time.monotonic()
+        frames = play("fake:colors?fps=100&frames=4&stall=2:0.3s")
+        assert [frame.index for frame in frames] == [0, 1, 2, 3]
+        assert frames[1].captured_s - start < frames[2].captured_s - start - 0.3
+
+    def test_a_stall_beyond_the_timeout_is_a_loss(self) -> None:
+        start = time.monotonic()
+        *frames, last = play_on("fake:colors?fps=0&stall=2:60s", SourceWishes(timeout_s=0.1))
+        assert (len(frames), last) == (2, "it sent nothing for 0.1 s, as it was told to")
+        assert time.monotonic() - start < patience(1)
+
+    def test_a_driver_may_hang(self) -> None:
+        source = open_source("fake:colors?fps=0&hang=1")
+        assert source.read() is not None
+        reader = threading.Thread(target=source.read, daemon=True)
+        reader.start()
+        reader.join(0.2)
+        assert reader.is_alive()
+
+    @pytest.mark.parametrize(
+        ("fault", "corrupt"),
+        [
+            pytest.param("corrupt=2", [2], id="one"),
+            pytest.param("corrupt=1:3", [1, 2, 3], id="some in a row"),
+        ],
+    )
+    def test_frames_may_be_corrupt(self, fault: str, corrupt: list[int]) -> None:
+        shown = play_on(f"fake:colors?fps=0&{fault}")
+        assert [index for index, frame in enumerate(shown) if isinstance(frame, str)] == corrupt
+
+    def test_frames_may_be_black(self) -> None:
+        frames = play("fake:colors?fps=0&black=1:2")
+        assert [bool(frame.pixels.any()) for frame in frames if frame.pixels is not None] == [
+            False,  # the first colour is black anyway
+            False,
+            False,
+            True,
+            True,
+        ]
+
+    def test_frames_may_be_frozen(self) -> None:
+        truths = [frame.truth for frame in play("fake:colors?fps=0&frozen=1:3")]
+        assert truths == ["black", "red", "red", "red", "white"]
+
+    def test_frames_may_change_their_size(self) -> None:
+        frames = play("fake:colors?fps=0&resize=3:320x240")
+        assert [frame.pixels.shape[:2] for frame in frames if frame.pixels is not None] == [
+            *[(480, 640)] * 3,
+            *[(240, 320)] * 2,
+        ]
+
+    def test_a_camera_may_become_slow(self) -> None:
+        times = [frame.media_s for frame in play("fake:colors?fps=100&slow=2:20")]
+        assert times == pytest.approx([0, 0.01, 0.02, 0.07, 0.12])
+
+    def test_frames_may_come_as_jpegs(self) -> None:
+        frames = play("fake:colors?fps=0&jpeg=1")
+        assert [frame.pixels for frame in frames] == [None] * 5
+        red = cv2.imdecode(np.frombuffer(frames[1].jpeg, np.uint8), cv2.IMREAD_COLOR)
+        assert red is not None
+        assert red[0, 0].tolist() == pytest.approx([0, 0, 255], abs=6)
+
+    def test_a_corrupt_jpeg_is_found_by_who_decodes_it(self) -> None:
+        frames = play("fake:colors?fps=0&jpeg=1&corrupt=1")
+        assert [frame.jpeg.endswith(b"\xff\xd9") for frame in frames] == [
+            True,
+            False,
+            True,
+            True,
+            True,
+        ]
+
+    @pytest.mark.parametrize(
+        ("fault", "problem"),
+        [
+            pytest.param("stall=2", "stall is '2', wanted a number", id="a stall without an end"),
+            pytest.param("hang=2:3", "hang is '2:3', wanted the number of a frame", id="too much"),
+            pytest.param("corrupt=x", "corrupt is 'x', wanted a whole number", id="a word"),
+            pytest.param("black=1:-1", "black is '1:-1', wanted 0 or more", id="less than nothing"),
+            pytest.param("resize=1:0x9", "wanted sides of 1 to 4096", id="no width"),
+            pytest.param("resize=1:9", "wanted a whole number", id="one side"),
+            pytest.param("slow=1:0", "wanted more than 0 frames a second", id="a rate of 0"),
+        ],
+    )
+    def test_a_fault_that_is_written_wrongly_shows_how_to_write_it(
+        self, fault: str, problem: str
+    ) -> None:
+        with pytest.raises(SourceError) as refused:
+            open_source(f"fake:colors?{fault}")
+        assert problem in refused.value.problem
+        assert refused.value.hint.startswith(f"write {fault.partition('=')[0]}=")
+
+
 @pytest.mark.parametrize(
     ("text", "problem", "hint"),
     [
@@ -118,7 +236,8 @@ def test_every_so_many_frames_one_is_corrupt() -> None:
         pytest.param(
             "fake:colors?speed=3",
             "'fake:colors?speed=3' has the unknown option 'speed'",
-            "known: fps, frames, loop, fail_after, corrupt_every",
+            "known: fps, frames, loop, fail_after, corrupt_every, jpeg, stall, hang, close,"
+            " corrupt, black, frozen, resize, slow",
             id="an unknown option",
         ),
         pytest.param(

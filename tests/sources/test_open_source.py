@@ -19,8 +19,8 @@ from edgecls.sources.camera import CameraInfo, CameraSource, find_cameras
     [
         pytest.param("nonsense", id="no file"),
         pytest.param("", id="nothing, as an unset variable gives"),
-        pytest.param("rtsp://camera/1", id="an address"),
         pytest.param("no\0thing", id="a NUL"),
+        pytest.param("subfile,,start,0,end,9,,:/etc/passwd", id="a part of a file"),
     ],
 )
 def test_an_unknown_source_is_refused_and_the_known_ones_are_named(text: str) -> None:
@@ -32,9 +32,41 @@ def test_an_unknown_source_is_refused_and_the_known_ones_are_named(text: str) ->
 
 def test_the_hint_shows_how_each_source_is_written() -> None:
     assert known_sources() == (
-        "0 or /dev/video0 (a V4L2 or USB camera), FILE.mp4 (a video file), "
+        "0 or /dev/video0 (a V4L2 or USB camera), picamera:0 (a Raspberry Pi camera), "
+        "http://HOST/PATH (an MJPEG stream or snapshots), rtsp://HOST/PATH (a network camera), "
+        "FILE.mp4 (a video file), "
         "FILE.jpg or FOLDER (pictures), fake:digits or fake:colors (made-up frames)"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        pytest.param("concat:a.mp4|b.mp4", "concat:", id="several files in one"),
+        pytest.param("file:///etc/passwd", "file:", id="a file as an address"),
+        pytest.param("tcp://host:1", "tcp:", id="a bare connection"),
+        pytest.param("udp://@:1234", "udp:", id="bare packets"),
+        pytest.param("ftp://me:hidden@host/a.mp4", "ftp:", id="a server of files"),
+        pytest.param("gst-launch:videotestsrc", "gst-launch:", id="a pipeline"),
+        pytest.param("data:video/mp4;base64,AAAA", "data:", id="data"),
+    ],
+)
+def test_other_schemes_are_refused(text: str, shown: str) -> None:
+    with pytest.raises(SourceError) as refused:
+        open_source(text)
+    assert f"sources of the kind '{shown}' are refused" in refused.value.problem
+    assert "hidden" not in refused.value.problem
+    assert refused.value.hint == f"known sources: {known_sources()}"
+
+
+def test_a_file_whose_name_looks_like_a_protocol_is_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    cv2.imwrite("a.png", np.zeros((8, 8, 3), np.uint8))
+    os.rename("a.png", "concat:a.png")
+    with open_source("concat:a.png") as source:
+        assert source.read() is not None
 
 
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
@@ -64,9 +96,9 @@ def test_a_device_of_another_name_is_no_camera() -> None:
 
 def test_a_device_that_gives_no_pictures_cannot_be_opened(tmp_path: Path) -> None:
     (tmp_path / "device").write_bytes(b"")
-    with pytest.raises(SourceError, match="cannot be opened") as refused:
+    with pytest.raises(SourceError, match="gives no frames: Inappropriate ioctl") as refused:
         CameraSource(str(tmp_path / "device"))
-    assert "is another program using it?" in refused.value.hint
+    assert refused.value.hint == "'edgecls cameras' lists what does"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may use every camera")

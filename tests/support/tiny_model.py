@@ -18,11 +18,15 @@ from ai_edge_litert import schema_py_generated as schema
 
 from edgecls.classifier import Classifier
 from edgecls.contract.card import ModelCard, Output
-from edgecls.contract.golden import GoldenVectors
+from edgecls.contract.golden import GoldenFrame, GoldenVectors, fingerprint
 from edgecls.contract.labels import Labels
 from edgecls.contract.modelfile import ModelFile, parse_model_file, write_model_file
 from edgecls.contract.preprocessing import Channels, Crop, Preprocessing
+from edgecls.imaging.decode import decode
+from edgecls.imaging.opencv import cv2
+from edgecls.imaging.prepare import prepare
 from edgecls.runtimes import open_runtime
+from edgecls.verification import prepare_scaled
 
 Dtype = Literal["uint8", "int8", "float32"]
 Array = npt.NDArray[Any]
@@ -140,15 +144,36 @@ def frame_of(label_index: int, classes: int = 10, size: tuple[int, int] = (48, 6
 
 
 def tiny_golden(flatbuffer: bytes, preprocessing: Preprocessing) -> GoldenVectors:
-    """Golden vectors of black, gray, white and noise, as the default engine answers them."""
-    images = np.zeros((4, *preprocessing.shape), np.uint8)
-    images[1], images[2] = 128, 255
-    images[3] = np.random.default_rng(7).integers(0, 256, preprocessing.shape, np.uint8)
+    """Golden vectors of a dark, a gray, a bright and a coloured frame, larger than the image."""
+    height, width = (side * 5 // 2 for side in preprocessing.size)
+    frames = [np.full((height, width, 3), level, np.uint8) for level in (0, 128, 255)]
+    frames.append(np.zeros((height, width, 3), np.uint8))
+    frames[3][:, :, 0] = np.linspace(0, 255, width, dtype=np.uint8)
+    frames[3][:, :, 1] = np.linspace(0, 255, height, dtype=np.uint8)[:, None]
+    return golden_of(flatbuffer, preprocessing, [to_jpeg(frame) for frame in frames])
+
+
+def golden_of(
+    flatbuffer: bytes, preprocessing: Preprocessing, jpegs: Sequence[bytes]
+) -> GoldenVectors:
+    """Golden vectors of given JPEGs, as the default engine answers them."""
     model = parse_model_file(flatbuffer, "tiny.tflite")
     classifier = Classifier(model, open_runtime(model))
+    decoded = [decode(jpeg) for jpeg in jpegs]
+    images = np.stack([prepare(frame, preprocessing) for frame in decoded])
     outputs = np.stack([classifier.run_image(image) for image in images])
     classifier.close()
-    return GoldenVectors(images, outputs)
+    frames = (
+        GoldenFrame(jpeg, fingerprint(frame), fingerprint(prepare_scaled(jpeg, preprocessing)))
+        for jpeg, frame in zip(jpegs, decoded, strict=True)
+    )
+    return GoldenVectors(images, outputs, tuple(frames))
+
+
+def to_jpeg(frame: Array) -> bytes:
+    """A frame (uint8 RGB) as a camera's JPEG."""
+    content: bytes = cv2.imencode(".jpg", frame[:, :, ::-1])[1].tobytes()
+    return content
 
 
 def build(model: TinyModel) -> bytes:

@@ -8,9 +8,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from edgecls.calibration import Calibration, Certainty, calibrate, measure_certainty
 from edgecls.contract.labels import Labels
 from edgecls.metrics import Quality, ScoreBin, bin_scores, measure, temper
-from edgecls_train.calibrate import Calibration, Certainty, calibrate, measure_certainty
 from edgecls_train.dataset import Dataset
 from edgecls_train.fit import predict
 from edgecls_train.split import Positions, Split

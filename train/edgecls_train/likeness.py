@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecls.pictures import PictureSet
-from edgecls_train.alike import alike_pairs, correlate
+from edgecls.pictures.alike import correlate, equal_pairs, find_copies
 from edgecls_train.cache import default_cache
 from edgecls_train.progress import OpenProgress, no_progress
 from edgecls_train.reading import Reading
@@ -115,29 +115,14 @@ def members_of(groups: Groups) -> list[list[int]]:
 
 
 def _find_exact(reading: Reading) -> Pairs:
-    return _chain_equal(reading.digests[reading.readable])
-
-
-def _chain_equal(rows: npt.NDArray[np.uint8]) -> Pairs:
-    """Each row with the first one that equals it."""
-    if not len(rows):
-        return np.empty((0, 2), np.int64)
-    flat = np.ascontiguousarray(rows.reshape(len(rows), -1))
-    keys = flat.view(np.dtype((np.void, flat.shape[1]))).reshape(-1)
-    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
-    firsts = first[inverse.reshape(-1)]
-    later = np.flatnonzero(firsts != np.arange(len(rows)))
-    return np.stack([firsts[later], later], axis=1).astype(np.int64)
+    return equal_pairs(reading.digests[reading.readable])
 
 
 def _find_near(reading: Reading, exact: Pairs) -> Pairs:
-    thumbnails = reading.thumbnails
-    same = _chain_equal(thumbnails)
-    rest = np.setdiff1d(np.arange(len(thumbnails)), same[:, 1])
-    pairs = rest[alike_pairs(thumbnails, reading.sizes, rest)]
     is_exact = {tuple(pair) for pair in exact.tolist()}
-    same = np.array([p for p in same.tolist() if tuple(p) not in is_exact], np.int64)
-    return np.concatenate([same.reshape(-1, 2), pairs.reshape(-1, 2)])
+    copies = find_copies(reading.thumbnails, reading.sizes).tolist()
+    near = np.array([pair for pair in copies if tuple(pair) not in is_exact], np.int64)
+    return near.reshape(-1, 2)
 
 
 def _find_bursts(reading: Reading, names: list[str]) -> Pairs:

@@ -9,14 +9,11 @@ is far cheaper than decoding, and only pictures that changed in content are a ne
 from __future__ import annotations
 
 import hashlib
-import itertools
 import os
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -26,19 +23,15 @@ from edgecls.errors import EdgeclsError, PictureError
 from edgecls.imaging.opencv import cv2
 from edgecls.imaging.prepare import prepare
 from edgecls.pictures import PictureSet
+from edgecls.pictures.ahead import in_order
+from edgecls.pictures.alike import THUMBNAIL
 from edgecls_train.cache import Cache, default_cache
 from edgecls_train.progress import OpenProgress, no_progress
 
-# What `likeness` compares: all of the picture, whatever its shape.
-THUMBNAIL: Final = Preprocessing(size=(32, 32), crop="stretch")
 _FORMAT: Final = 1
 # A file changed twice within the clock's resolution keeps its times; so young ones are read again.
 _SETTLED_NS: Final = 2_000_000_000
-# Enough to keep every worker busy while the slowest picture is waited for; frames are large.
-_IN_FLIGHT_PER_WORKER: Final = 4
 _NO_DIGEST: Final = bytes(32)
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -226,24 +219,3 @@ def _read_all(
         entry.append("digests", np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 32))
         entry.key = _content_key(stamp, digests)
     return entry.key
-
-
-def in_order(work: Callable[[int], _T], indices: Iterable[int]) -> Iterator[_T]:
-    """Results of `work` in the order of `indices`, computed by as many threads as there are cores.
-
-    No more is computed ahead than a few results a thread, so memory stays flat.
-    """
-    workers = os.cpu_count() or 1
-    remaining = iter(indices)
-    pool = ThreadPoolExecutor(workers)
-    try:
-        pending: deque[Future[_T]] = deque(
-            pool.submit(work, index)
-            for index in itertools.islice(remaining, workers * _IN_FLIGHT_PER_WORKER)
-        )
-        while pending:
-            result = pending.popleft().result()
-            pending.extend(pool.submit(work, index) for index in itertools.islice(remaining, 1))
-            yield result
-    finally:
-        pool.shutdown(cancel_futures=True)

@@ -20,9 +20,9 @@ from edgecls.contract.run import create_run
 from edgecls.errors import DatasetError, InvalidValueError, PictureError
 from edgecls.imaging.decode import Frame, decode
 from edgecls.imaging.prepare import prepare
+from edgecls.pictures.alike import THUMBNAIL, alike_pairs
 from edgecls.pictures.folder import MAX_PICTURE_BYTES, find_files
 from edgecls.pictures.layout import list_folders
-from edgecls_train.alike import alike_pairs
 from edgecls_train.label.place import (
     PROPOSALS,
     Manifest,
@@ -33,7 +33,6 @@ from edgecls_train.label.place import (
 from edgecls_train.label.sheet import build_sheet
 from edgecls_train.likeness import group_pairs
 from edgecls_train.progress import OpenProgress, no_progress
-from edgecls_train.reading import THUMBNAIL
 
 Say = Callable[[str], None]
 _NAMED: Final = 3

@@ -1,4 +1,7 @@
-"""What a board should make of scores: a temperature and thresholds, found on validation data."""
+"""What to make of scores: a temperature and thresholds, found on validation pictures.
+
+Training fits them to the network's scores, conversion again to those of the int8 model.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +61,11 @@ class Calibration:
 
 
 def calibrate(
-    scores: Scores, targets: Targets, labels: Labels, target_precision: float = TARGET_PRECISION
+    scores: Scores,
+    targets: Targets,
+    labels: Labels,
+    target_precision: float = TARGET_PRECISION,
+    step: float = 0.0,
 ) -> Calibration:
     """Find temperature and thresholds on validation pictures.
 
@@ -68,8 +75,9 @@ def calibrate(
         labels: Names of the classes.
         target_precision: Share of the answers that should be right. Where it is reached without
             rejecting anything, the threshold is 0; where no threshold reaches it, too.
+        step: As for `fit_temperature`.
     """
-    temperature = fit_temperature(scores, targets)
+    temperature = fit_temperature(scores, targets, step)
     tempered = temper(scores, temperature)
     winners, best = tempered.argmax(axis=1), tempered.max(axis=1)
     right = winners == targets
@@ -81,15 +89,17 @@ def calibrate(
     return Calibration(output, target_precision, found is not None, val)
 
 
-def fit_temperature(scores: Scores, targets: Targets) -> float:
+def fit_temperature(scores: Scores, targets: Targets, step: float = 0.0) -> float:
     """The temperature that makes the true labels most likely.
 
     Found by minimising the negative log-likelihood over log T, with a weak preference for 1. It
-    stays 1 where the pictures do not clearly ask for another.
+    stays 1 where the pictures do not clearly ask for another. Of quantized scores, the likelihood
+    is that of the best label being right or wrong: most others are 0 there, which says little.
 
     Args:
         scores: (N, classes), 0 to 1.
         targets: (N,), class indices.
+        step: Between two scores that the model can give, such as 1/256; 0 for float scores.
 
     Returns:
         0.25 to 10, three digits.
@@ -97,12 +107,16 @@ def fit_temperature(scores: Scores, targets: Targets) -> float:
     Source:
         Guo et al. 2017, "On Calibration of Modern Neural Networks", section 4.2.
     """
-    step = -(-len(targets) // _MOST_PICTURES)  # sets are sorted by class, so none is cut off
-    logs = np.log(np.maximum(scores[::step], _SMALLEST_SCORE), dtype=np.float64)
-    answers = targets[::step, None]
+    stride = -(-len(targets) // _MOST_PICTURES)  # sets are sorted by class, so none is cut off
+    scores, answers = scores[::stride].astype(np.float64), targets[::stride, None]
+    logs = np.log(np.maximum(scores, _SMALLEST_SCORE))
 
     def cost(log_temperature: float) -> float:
-        surprise = negative_log_likelihood(logs / math.exp(log_temperature), answers)
+        temperature = math.exp(log_temperature)
+        if step:
+            surprise = _best_label_surprise(temper(scores, temperature), answers, step / 2)
+        else:
+            surprise = negative_log_likelihood(logs / temperature, answers)
         return surprise + 0.5 * (log_temperature / _PRIOR_WIDTH) ** 2
 
     found = _minimize(cost, math.log(_MIN_TEMPERATURE), math.log(_MAX_TEMPERATURE))
@@ -213,6 +227,13 @@ def _choose_class_thresholds(
         if found is not None:
             own[label] = max(found, common)
     return own
+
+
+def _best_label_surprise(scores: Scores, answers: Targets, smallest: float) -> float:
+    """Sum over the pictures of -log(score) where the best label is right, else -log(1 - score)."""
+    best = scores.max(axis=1)
+    right = scores.argmax(axis=1) == answers[:, 0]
+    return float(-np.log(np.maximum(np.where(right, best, 1.0 - best), smallest)).sum())
 
 
 def _below(score: float) -> float:

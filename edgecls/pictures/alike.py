@@ -24,15 +24,18 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from edgecls.contract.preprocessing import Preprocessing
 from edgecls.imaging.opencv import cv2
-from edgecls_train.neighbours import find_alike
-from edgecls_train.reading import THUMBNAIL, in_order
+from edgecls.pictures.ahead import in_order
+from edgecls.pictures.neighbours import find_alike
 
 Thumbnails: TypeAlias = npt.NDArray[np.uint8]
 Positions: TypeAlias = npt.NDArray[np.int64]
 _Floats: TypeAlias = npt.NDArray[np.float32]
 _Differences: TypeAlias = npt.NDArray[np.float64]
 
+# All of the picture, whatever its shape.
+THUMBNAIL: Final = Preprocessing(size=(32, 32), crop="stretch")
 _SIDE: Final = THUMBNAIL.size[0]
 _COARSE_SIDE: Final = 8
 # Cropping by 5% at one corner leaves 0.85 on 95 of 100 photos; what cannot be moved is not cropped.
@@ -55,6 +58,30 @@ _LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)
 _ECC_STOP: Final = cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT
 # Steps, and the correlation to be reached by them: most pairs that do not fit are given up early.
 _ECC_ROUNDS: Final = (((_ECC_STOP, 4, 1e-4), 0.8), ((_ECC_STOP, 26, 1e-4), 0.9))
+
+
+def find_copies(thumbnails: Thumbnails, sizes: npt.NDArray[np.int32]) -> Positions:
+    """Pairs of pictures that show the same: equal thumbnails, and near duplicates; (M, 2).
+
+    Args:
+        thumbnails: uint8 RGB (N, 32, 32, 3), made with `THUMBNAIL`.
+        sizes: (N, 2), of the pictures they were made of.
+    """
+    same = equal_pairs(thumbnails)
+    rest = np.setdiff1d(np.arange(len(thumbnails)), same[:, 1])
+    return np.concatenate([same, rest[alike_pairs(thumbnails, sizes, rest)].reshape(-1, 2)])
+
+
+def equal_pairs(rows: npt.NDArray[np.uint8]) -> Positions:
+    """Each row (N, ...) with the first one that equals it: (M, 2)."""
+    if not len(rows):
+        return np.empty((0, 2), np.int64)
+    flat = np.ascontiguousarray(rows.reshape(len(rows), -1))
+    keys = flat.view(np.dtype((np.void, flat.shape[1]))).reshape(-1)
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    firsts = first[inverse.reshape(-1)]
+    later = np.flatnonzero(firsts != np.arange(len(rows)))
+    return np.stack([firsts[later], later], axis=1).astype(np.int64)
 
 
 def alike_pairs(

@@ -1,20 +1,20 @@
-"""Temperature and thresholds: `edgecls_train.calibrate`."""
+"""Temperature and thresholds: `edgecls.calibration`."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from edgecls.contract.card import Output
-from edgecls.contract.labels import Labels
-from edgecls.metrics import calibration_error, wilson_interval
-from edgecls_train.calibrate import (
+from edgecls.calibration import (
     calibrate,
     choose_threshold,
     fit_temperature,
     measure_certainty,
     thresholds_of,
 )
+from edgecls.contract.card import Output
+from edgecls.contract.labels import Labels
+from edgecls.metrics import calibration_error, wilson_interval
 
 LABELS = Labels.numbered(5)
 
@@ -44,6 +44,33 @@ def test_the_temperature_is_how_much_too_sure_the_scores_are(sharpness):
 
 def test_scores_that_are_honest_already_keep_their_temperature():
     assert fit_temperature(*made_scores(2000, 2)) == 1.0
+
+
+def in_8_bits(scores):
+    return np.clip(np.rint(scores * 256), 0, 255).astype(np.float32) / 256
+
+
+@pytest.mark.parametrize("sharpness", [0.5, 2.0])
+def test_scores_in_steps_of_8_bits_give_the_temperature_that_exact_ones_give(sharpness):
+    scores, targets = made_scores(5000, 1, sharpness=sharpness)
+    found = fit_temperature(in_8_bits(scores), targets, step=1 / 256)
+    assert found == pytest.approx(sharpness, rel=0.1)
+
+
+@pytest.mark.parametrize("sharpness", [2.0, 3.0])
+def test_scores_in_steps_become_as_honest_on_other_pictures(sharpness):
+    scores, targets = made_scores(2000, 4, sharpness=sharpness)
+    output = calibrate(in_8_bits(scores), targets, LABELS, step=1 / 256).output
+    scores, targets = made_scores(2000, 5, sharpness=sharpness)
+    found = measure_certainty(in_8_bits(scores), targets, LABELS, output)
+    assert found.error_after < 0.5 * found.error_before
+
+
+def test_a_thousand_scores_of_zero_weigh_nothing():
+    scores = np.zeros((300, 1000), np.float32)
+    scores[:, 7], scores[:, 8] = 0.5, 0.5
+    targets = np.array([7, 8] * 150)
+    assert fit_temperature(scores, targets, step=1 / 256) == 1.0
 
 
 def test_the_temperature_counts_every_class_of_a_large_sorted_set():

@@ -1,0 +1,43 @@
+"""Addresses of cameras and brokers, written so that no password is ever shown."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_HIDDEN: Final = "***"
+_ADDRESS: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^\s'\"<>]*")
+# What cameras call a secret in a query: `/videostream.cgi?user=admin&pwd=123`.
+_SECRET: Final = re.compile(
+    r"(?<=[?&;])((?:[\w-]*(?:pass|pwd|token|secret|auth|key|sig)[\w-]*|usr|user|login)=)[^&;#]*",
+    re.IGNORECASE,
+)
+
+
+def redact_url(text: str) -> str:
+    """Any text with the user, the password and the tokens of every address in it cut out.
+
+    It errs on the side of hiding: a password with a `/`, `?` or `#` in it, which no address may
+    have, is hidden, too.
+    """
+    return _ADDRESS.sub(lambda found: _redact(found[0]), text)
+
+
+def _redact(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    _, colon, port = authority.rpartition(":")
+    is_plain = "@" not in authority and not (colon and not port.isdecimal())
+    if not is_plain or ("@" in authority):
+        # An odd port is the beginning of a password that was cut at its own slash.
+        end = len(authority) if "@" in authority and _is_whole(authority) else len(rest)
+        at = rest.rfind("@", 0, end)
+        if at >= 0:
+            rest = f"{_HIDDEN}@{rest[at + 1 :]}"
+    return f"{scheme}://{_SECRET.sub(lambda found: found[1] + _HIDDEN, rest)}"
+
+
+def _is_whole(authority: str) -> bool:
+    """Whether what follows the last `@` is a host, so that nothing of the user is behind it."""
+    host = authority.rpartition("@")[2]
+    return re.fullmatch(r"(\[[0-9a-fA-F:.%]+\]|[^:]+)(:\d*)?", host) is not None

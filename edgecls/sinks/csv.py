@@ -1,0 +1,96 @@
+"""A table of classified frames, for spreadsheets and pandas."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import ClassVar, Final
+
+from edgecls.contract.events import Event, PredictionEvent
+from edgecls.imaging.captured import CapturedFrame
+from edgecls.sinks import Sink
+from edgecls.storage.journal import Journal, LineFormat
+from edgecls.storage.outage import Outage
+
+COLUMNS: Final = ("time", "frame", "label", "score", "steady", "age_ms", "file", "truth")
+_FIRST_CLOCK_S: Final = 1e9  # in 2001; no recording is that long
+# What makes a spreadsheet take a cell for a formula; source: OWASP, "CSV Injection".
+_FORMULA: Final = tuple("=+-@\t\r")
+
+
+class CsvSink(Sink):
+    """One row a classified frame.
+
+    Args:
+        path: The file; begun with a header, appended to where it has the same one.
+        tell: Takes a line for people, when the disk fails and when it works again.
+
+    Raises:
+        SinkError: It cannot be written, or holds another table.
+    """
+
+    takes: ClassVar = (PredictionEvent,)
+
+    def __init__(self, path: Path, tell: Callable[[str], None] = lambda _: None) -> None:
+        self.name = str(path)
+        # Rows end with CR LF (RFC 4180) and cells hold no CR, so a torn row is known as one.
+        header = to_row(COLUMNS)
+        lines = LineFormat(begins=b"", header=header, end=b"\r\n")
+        self._journal = Journal(path, lines)
+        self._outage = Outage(self.name, tell)
+        if self._journal.repaired_bytes:
+            tell(f"{path}: its last row was torn and is cut off")
+
+    def handle(self, event: Event, _frame: CapturedFrame | None = None) -> None:
+        """Write a row, or count it as missed."""
+        if isinstance(event, PredictionEvent):
+            row = to_row(_cells_of(event))
+            self._outage.attempt(lambda: self._journal.append(row))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._journal.close()
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Rows that the disk did not take."""
+        return {"errors": self._outage.missed}
+
+
+def to_row(cells: Sequence[str]) -> bytes:
+    """A row as UTF-8; text that a spreadsheet would run as a formula gets an apostrophe before it.
+
+    Line feeds stay, in quotes; carriage returns become line feeds. A name that is not UTF-8 is
+    shown with backslashes.
+    """
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\r\n").writerow([_defuse(cell) for cell in cells])
+    return out.getvalue().encode("utf-8", "backslashreplace")
+
+
+def _defuse(cell: str) -> str:
+    text = cell.replace("\r\n", "\n")
+    return (f"'{text}" if text.startswith(_FORMULA) else text).replace("\r", "\n")
+
+
+def _cells_of(event: PredictionEvent) -> Sequence[str]:
+    return (
+        _moment_of(event.time),
+        str(event.frame),
+        event.label,
+        f"{event.score:.4f}",
+        event.steady,
+        "" if event.age_ms is None else f"{event.age_ms:.2f}",
+        event.name,
+        event.truth,
+    )
+
+
+def _moment_of(seconds: float) -> str:
+    """The time of day in UTC; of a recording, whose time begins with 0, the seconds."""
+    if seconds < _FIRST_CLOCK_S:
+        return f"{seconds:.3f}"
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,94 @@
+"""How much may be kept: the oldest pictures go first, and nothing else ever."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Kept:
+    """A picture on the disk: `folder/name`, below the root."""
+
+    number: int
+    folder: str
+    name: str
+    size_bytes: int
+
+
+class Quota:
+    """Knows what is kept, oldest first, and deletes it when there is no room.
+
+    Args:
+        max_bytes: All pictures together; 0 for no limit.
+        min_free_bytes: What must stay free on the disk; nothing is deleted for it.
+    """
+
+    def __init__(self, max_bytes: int = 0, min_free_bytes: int = 0) -> None:
+        self.deleted = 0
+        self.bytes = 0
+        self._max_bytes = max_bytes
+        self._min_free_bytes = min_free_bytes
+        self._kept: deque[Kept] = deque()
+
+    def begin(self, found: Iterable[Kept]) -> None:
+        """Take stock."""
+        self._kept = deque(sorted(found))
+        self.bytes = sum(kept.size_bytes for kept in self._kept)
+
+    @property
+    def newest(self) -> int:
+        """The highest number of a picture; 0 without one."""
+        return self._kept[-1].number if self._kept else 0
+
+    def add(self, kept: Kept) -> None:
+        """Remember a picture that is newer than all others."""
+        self._kept.append(kept)
+        self.bytes += kept.size_bytes
+
+    def make_room(self, root: int, size_bytes: int) -> None:
+        """Delete the oldest until a picture fits.
+
+        Args:
+            root: Handle of the folder.
+            size_bytes: Of the picture to come.
+
+        Raises:
+            OSError: There is too little room on the disk, or it alone is larger than the quota.
+        """
+        if self._max_bytes and size_bytes > self._max_bytes:
+            raise OSError(errno.EFBIG, f"a picture of {size_bytes} bytes is over the quota alone")
+        while self._max_bytes and self._kept and self.bytes + size_bytes > self._max_bytes:
+            _delete(root, self._kept[0])
+            self.bytes -= self._kept.popleft().size_bytes
+            self.deleted += 1
+        if not self._min_free_bytes:
+            return
+        disk = os.fstatvfs(root)
+        free_bytes = disk.f_bavail * disk.f_frsize - size_bytes
+        if free_bytes < self._min_free_bytes:
+            raise OSError(
+                errno.ENOSPC,
+                f"the disk has {max(free_bytes, 0) >> 20} MB free,"
+                f" {self._min_free_bytes >> 20} MB are left to others",
+            )
+
+
+def _delete(root: int, kept: Kept) -> None:
+    """Delete one picture below the root, through no link; one that is gone already is fine."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        folder = os.open(kept.folder, flags, dir_fd=root)
+    except OSError as wrong:
+        if wrong.errno in (errno.ENOENT, errno.ELOOP, errno.ENOTDIR):
+            return  # the folder was moved or replaced: what is there now is not ours
+        raise
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(kept.name, dir_fd=folder)
+    finally:
+        os.close(folder)

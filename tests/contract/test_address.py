@@ -1,0 +1,42 @@
+"""No password of an address is ever shown."""
+
+from __future__ import annotations
+
+import pytest
+
+from edgecls.contract.address import redact_url
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        pytest.param("http://cam/stream", "http://cam/stream", id="an address without one is kept"),
+        pytest.param(
+            "http://cam:8080/a@2x.jpg", "http://cam:8080/a@2x.jpg", id="so is an @ in a path"
+        ),
+        pytest.param("rtsp://admin:hidden@cam/1", "rtsp://***@cam/1", id="user and password"),
+        pytest.param("http://hidden@cam/", "http://***@cam/", id="a token for a user"),
+        pytest.param("http://a:hid@den@cam/", "http://***@cam/", id="an @ in the password"),
+        pytest.param("http://a:hid/den@cam/x", "http://***@cam/x", id="a slash in the password"),
+        pytest.param("http://a:hid#den@cam/x", "http://***@cam/x", id="a # in the password"),
+        pytest.param("http://a:hid?den@cam/x", "http://***@cam/x", id="a ? in the password"),
+        pytest.param("http://a:1/den@cam", "http://a:1/den@cam", id="but a port is a port"),
+        pytest.param("http://a:b@[::1]:81/x", "http://***@[::1]:81/x", id="before an IPv6 address"),
+        pytest.param(
+            "http://cam/v.cgi?user=admin&pwd=hidden&rate=0",
+            "http://cam/v.cgi?user=***&pwd=***&rate=0",
+            id="in a query",
+        ),
+        pytest.param(
+            "http://cam/?access_token=hidden#x", "http://cam/?access_token=***#x", id="as a token"
+        ),
+        pytest.param(
+            "cannot open 'rtsp://a:hidden@cam/1': timed out, nor mqtt://b:hidden@broker",
+            "cannot open 'rtsp://***@cam/1': timed out, nor mqtt://***@broker",
+            id="anywhere in a message",
+        ),
+        pytest.param("no address: a@b", "no address: a@b", id="other text is kept"),
+    ],
+)
+def test_redact_url(text: str, shown: str) -> None:
+    assert redact_url(text) == shown

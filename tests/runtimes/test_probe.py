@@ -1,0 +1,115 @@
+"""A model is tried in a child process first: whatever it does there, it does not do here."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from edgecls.contract.modelfile import ModelFile, load_model_file, parse_model_file
+from edgecls.errors import EdgeclsError, EngineError, InvalidValueError
+from edgecls.runtimes import installed_runtimes
+from edgecls.runtimes.probe import Verdict, probe
+from edgecls.runtimes.worker import Job, Worker, WorkerFailedError
+from tests.support.compiled_model import compiled_bytes
+from tests.support.patience import patience
+from tests.support.stand_in import StandIn
+from tests.support.tiny_model import TinyModel, tiny_model_bytes, with_custom_operator
+
+pytestmark = pytest.mark.skipif(not installed_runtimes(), reason="no engine is installed")
+
+
+def tiny(**more: str) -> ModelFile:
+    """A sound model."""
+    return parse_model_file(tiny_model_bytes((6, 6), "GRAY", 4, **more), "tiny.tflite")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "float32"])
+def test_a_sound_model_passes(dtype: str) -> None:
+    verdict = probe(tiny(dtype=dtype))
+    assert verdict.is_sound
+    assert verdict.engine == installed_runtimes()[0]
+    verdict.check()
+
+
+def test_an_operator_that_the_engine_does_not_know_is_told() -> None:
+    content = with_custom_operator(TinyModel((4, 4), classes=3), "some-npu")
+    verdict = probe(parse_model_file(content, "npu.tflite"))
+    assert "cannot run 'npu.tflite'" in verdict.problem
+    assert "some-npu" in verdict.problem
+    with pytest.raises(EngineError, match="some-npu"):
+        verdict.check()
+
+
+def test_an_engine_that_is_not_there_is_told() -> None:
+    if "tflite_runtime" in installed_runtimes():
+        pytest.skip("tflite-runtime is installed here")
+    assert "No module named 'tflite_runtime'" in probe(tiny(), "tflite_runtime").problem
+
+
+def test_a_model_that_needs_too_much_memory_is_told() -> None:
+    verdict = probe(tiny(), memory_bytes=64 << 20)
+    assert not verdict.is_sound
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind"),
+    [
+        pytest.param("crashes", "SIGSEGV", id="a crash"),
+        pytest.param("hangs", "hang", id="a hang"),
+        pytest.param("lost", "RuntimeError", id="an error"),
+    ],
+)
+def test_the_end_of_a_run_has_a_kind(
+    mode: str, kind: str, stand_in: StandIn, stand_in_library: Path
+) -> None:
+    stand_in(mode)
+    job = Job(installed_runtimes()[0], library=str(stand_in_library), run_limit_s=2.0)
+    worker = Worker(job, parse_model_file(compiled_bytes(TinyModel((4, 4))), "tiny"))
+    started = time.monotonic()
+    with pytest.raises(WorkerFailedError) as failed:
+        worker.run()
+    assert (failed.value.step, failed.value.kind) == ("run", kind)
+    assert time.monotonic() - started < 2.0 + patience(5)
+    worker.close()
+
+
+def test_a_child_that_hangs_ends_by_itself_when_its_parent_is_gone(
+    stand_in: StandIn, stand_in_library: Path
+) -> None:
+    stand_in("hangs")
+    job = Job(installed_runtimes()[0], library=str(stand_in_library), run_limit_s=2.0)
+    worker = Worker(job, parse_model_file(compiled_bytes(TinyModel((4, 4))), "tiny"))
+    worker._line.send(b"run")  # and nobody waits for the answer
+    ended = os.waitpid(worker.pid, 0)
+    assert os.WIFSIGNALED(ended[1])
+    worker.close()
+
+
+def test_a_child_without_work_ends_with_its_parent() -> None:
+    worker = Worker(Job(installed_runtimes()[0]), tiny())
+    worker._line.close()
+    assert os.waitpid(worker.pid, 0)[1] == 0
+    worker.close()
+
+
+def test_every_model_that_harmed_an_engine_leaves_this_process_alive(data_folder: Path) -> None:
+    for mutant in sorted((data_folder / "bad-models").glob("*.tflite"))[:10]:
+        try:
+            model = load_model_file(mutant)
+        except EdgeclsError:
+            continue  # the first gate has refused it
+        assert isinstance(probe(model), Verdict)
+
+
+def test_a_verdict_can_be_kept() -> None:
+    verdict = Verdict("litert", "it crashes", "copy it again")
+    assert Verdict.from_json(verdict.to_json()) == verdict
+
+
+@pytest.mark.parametrize("value", [{}, {"engine": 1, "problem": "", "hint": ""}])
+def test_what_is_no_verdict_is_refused(value: dict[str, object]) -> None:
+    with pytest.raises(InvalidValueError, match="is no verdict"):
+        Verdict.from_json(value)

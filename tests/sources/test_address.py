@@ -1,0 +1,86 @@
+"""Addresses of cameras are taken apart once, and show no password."""
+
+from __future__ import annotations
+
+import pytest
+
+from edgecls.errors import SourceError
+from edgecls.sources.address import Address, parse_address
+
+WEB = ("http", "https")
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        pytest.param("http://cam", Address("http", "cam", 80, "/"), id="the least there is"),
+        pytest.param(
+            "https://cam:8443/a?b=c",
+            Address("https", "cam", 8443, "/a?b=c"),
+            id="port, path and query",
+        ),
+        pytest.param(
+            "http://me:p%40ss@cam/", Address("http", "cam", 80, "/", "me", "p@ss"), id="a login"
+        ),
+        pytest.param("HTTP://[::1]:81/x", Address("http", "::1", 81, "/x"), id="IPv6"),
+        pytest.param(
+            "http://cam/a b\r\nX: y", Address("http", "cam", 80, "/a%20bX:%20y"), id="odd letters"
+        ),
+    ],
+)
+def test_parse_address(text: str, address: Address) -> None:
+    assert parse_address(text, WEB) == address
+
+
+def test_user_and_password_may_be_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGECLS_SOURCE_USER", "me")
+    monkeypatch.setenv("EDGECLS_SOURCE_PASSWORD", "a/b")
+    address = parse_address("rtsp://cam/1", ("rtsp",))
+    assert address.with_password == "rtsp://me:a%2Fb@cam/1"
+
+
+def test_neither_text_nor_repr_shows_a_password() -> None:
+    address = parse_address("http://me:hidden@cam/?pwd=hidden", WEB)
+    assert str(address) == "http://cam/?pwd=***"
+    assert "hidden@" not in repr(address)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("ftp://cam/", id="another scheme"),
+        pytest.param("http:///stream", id="no host"),
+        pytest.param("http://cam:port/", id="a port that is none"),
+        pytest.param("http://cam:99999/", id="a port that cannot be"),
+        pytest.param("http://[::1/", id="half an IPv6 address"),
+        pytest.param("http://a:hid/den@cam/", id="a password with a slash"),
+    ],
+)
+def test_what_is_no_address_is_refused_without_its_password(text: str) -> None:
+    with pytest.raises(SourceError, match="is not the address of a camera") as refused:
+        parse_address(text, WEB)
+    assert "hid" not in refused.value.problem
+    assert "EDGECLS_SOURCE_PASSWORD" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("start", "location", "end"),
+    [
+        pytest.param("http://a:b@cam/x", "/y", "http://a:b@cam/y", id="on the same host it stays"),
+        pytest.param(
+            "http://a:b@cam/", "https://cam/y", "https://a:b@cam/y", id="so it does on TLS"
+        ),
+        pytest.param("http://a:b@cam/", "http://other/", "http://other/", id="others are not told"),
+        pytest.param("https://a:b@cam/", "http://cam/", "http://cam/", id="nor in the clear"),
+    ],
+)
+def test_a_redirect_and_the_password(start: str, location: str, end: str) -> None:
+    assert parse_address(start, WEB).follow(location).with_password == end
+
+
+@pytest.mark.parametrize(
+    "location", ["file:///etc/passwd", "gopher://cam/", "rtsp://cam/", "data:,x"]
+)
+def test_a_redirect_to_anything_but_the_web_is_refused(location: str) -> None:
+    with pytest.raises(SourceError, match="wanted http or https"):
+        parse_address("http://cam/", WEB).follow(location)
