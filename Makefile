@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 PROJECTS := pyproject.toml convert/pyproject.toml train/pyproject.toml
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test interop check bench docs clean
+.PHONY: demo test interop check bench docs clean pi-board pi-test
 
 demo: $(VENV)/product.stamp  ## the main job on the built-in digits, in ./demo
 	rm -rf demo && mkdir demo
@@ -20,6 +20,13 @@ interop: .interop/mediapipe/stamp .interop/tflite-runtime/stamp  ## other reader
 
 test: $(VENV)/dev.stamp  ## everything a newcomer needs to know that it works
 	$(BIN)/python -m pytest
+
+pi-board: $(VENV)/dev.stamp  ## an emulated Raspberry Pi and models for it, in ./.emulator
+	$(BIN)/python -m devices.emulator.root
+	$(BIN)/python -m devices.emulator.models
+
+pi-test: pi-board  ## what must hold on a Raspberry Pi: same pixels, same answers, cost of a frame
+	EDGECLS_PI=1 $(BIN)/python -m pytest tests/pi
 
 check: $(VENV)/dev.stamp  ## lint, format, types, layers
 	$(BIN)/ruff check .
@@ -34,7 +41,7 @@ docs: $(VENV)/dev.stamp  ## today's help into docs/commands
 	$(BIN)/python docs/commands/generate.py
 
 clean:
-	rm -rf $(VENV) .interop demo .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .interop .emulator demo .pytest_cache .mypy_cache .ruff_cache
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

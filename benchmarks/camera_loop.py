@@ -11,7 +11,8 @@ a process of its own too, with the same model on one inference thread, in turns 
 
 Printed: CPU time of the whole process a frame that was classified, frames a second, the frame's age
 when its prediction is there (counted from when the sender began to send it, at 30 frames a second),
-memory, and the time from start to the first prediction (30 frames a second, too). Medians; goals stand beside the ratios.
+memory, and the time from start to the first prediction (30 frames a second, too). Medians; goals
+stand beside the ratios.
 """
 
 from __future__ import annotations
@@ -114,7 +115,7 @@ def command_of(
 
 
 def time_start(way: str, model: Path, url: str) -> float:
-    """Seconds from the start of the program (of `edgecls camera` itself) to its first prediction."""
+    """Seconds from the start of the program (`edgecls camera` itself) to its first prediction."""
     command = command_of(way, model, url, 1, 1)
     if way == "c":
         command = [sys.executable, "-m", "edgecls", "camera", "--json", "--max-frames", "1"]

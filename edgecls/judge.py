@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgecls.classifier import Classifier
 from edgecls.contract.events import ChangeEvent, Event, LabelEvent, ModelEvent, PredictionEvent
@@ -15,9 +15,11 @@ from edgecls.errors import EdgeclsError, EngineError
 from edgecls.imaging.captured import CapturedFrame
 from edgecls.imaging.decode import Frame
 from edgecls.presence import Stay
-from edgecls.reload import Reloader
-from edgecls.shadow import Shadow
 from edgecls.timing import Latencies
+
+if TYPE_CHECKING:  # neither is imported where it is not asked for
+    from edgecls.reload import Reloader
+    from edgecls.shadow import Shadow
 
 
 @dataclass(frozen=True, slots=True)

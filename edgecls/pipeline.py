@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from edgecls.capture import Capture
 from edgecls.classifier import Classifier
@@ -17,10 +17,12 @@ from edgecls.gating import MotionGate, MotionSettings
 from edgecls.imaging.captured import CapturedFrame, develop
 from edgecls.imaging.view import WHOLE, View
 from edgecls.judge import Judge, Moment, pixels_of
-from edgecls.reload import Reloader
-from edgecls.shadow import Shadow
 from edgecls.sinks import QueuedSink, Sink
 from edgecls.sources import Source
+
+if TYPE_CHECKING:  # neither is imported where it is not asked for
+    from edgecls.reload import Reloader
+    from edgecls.shadow import Shadow
 
 _POLL_S: Final = 0.1
 # For the counts in the summary; a sink that hangs is given up on in any case.

@@ -47,9 +47,9 @@ def convert(
             metavar="FORM",
             help="int8: smallest and fastest, rounding is measured. float32: nothing is rounded,"
             " 4 times the size, about twice the time. float16: half of float32's size, its time."
-            " dynamic: size of int8, often slower than float32. per-tensor: int8 for old"
+            " dynamic: size of int8, slower than float32. per-tensor: int8 for old"
             " compilers, loses points on depthwise convolutions. int16x8: hardly any rounding,"
-            " many times slower.",
+            " hundreds of times slower.",
             rich_help_panel=_FORM,
         ),
     ] = None,

@@ -19,7 +19,8 @@ _STYLE: Final = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
 table { border-collapse: collapse } td, th { padding: .15rem .8rem .15rem 0; text-align: left }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums }
-svg text { font: 12px system-ui, sans-serif } h2 { margin-top: 2rem }
+svg { display: block; margin: 1rem 0 } svg text { font: 12px system-ui, sans-serif }
+h2 { margin-top: 2rem }
 .good { fill: #2e7d5b } .fair { fill: #d8961c } .bad { fill: #c0392b }
 """
 

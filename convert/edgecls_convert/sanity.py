@@ -40,15 +40,23 @@ class Trial:
 
 
 _SCALED: Final = "its first layers were trained on other pixel values"
-# The last two undo one usual Rescaling layer and do the other one instead.
+# The last three undo one usual Rescaling layer, and the first two of them do another one instead.
 _TRIALS: Final = (
     Trial(
         "with red and blue swapped",
         "it was trained on BGR pictures, as OpenCV reads them; train it on RGB ones",
         lambda pixels: pixels[..., ::-1],
     ),
-    Trial("with pixels scaled to 0..1", "--rescale 0..1", lambda pixels: pixels / 255),
-    Trial("with pixels scaled to -1..1", "--rescale -1..1", lambda pixels: pixels / 127.5 - 1),
+    Trial(
+        "with pixels scaled to 0..1",
+        "put a Rescaling layer to 0..1 before it (a .keras file: --rescale 0..1)",
+        lambda pixels: pixels / 255,
+    ),
+    Trial(
+        "with pixels scaled to -1..1",
+        "put a Rescaling layer to -1..1 before it (a .keras file: --rescale -1..1)",
+        lambda pixels: pixels / 127.5 - 1,
+    ),
     Trial(
         "with pixels stretched to -255..255",
         f"{_SCALED}: its Rescaling layer should give -1..1",
@@ -59,6 +67,11 @@ _TRIALS: Final = (
         f"{_SCALED}: its Rescaling layer should give 0..1",
         lambda pixels: pixels / 2 + 127.5,
     ),
+    Trial(
+        "with pixels multiplied by 255",
+        "it scales pixels twice: one of its Rescaling layers is too many",
+        lambda pixels: pixels * 255,
+    ),
 )
 
 
@@ -67,6 +80,8 @@ _EXAMINED: Final = 100
 _TOO_SURE: Final = 0.5
 # That a trial is as good only by chance (McNemar's exact test); several are made.
 _CHANCE: Final = 0.001
+# Share of the pictures by which two trials may differ and still be as good.
+_ALIKE: Final = 0.05
 # Percentage points by which float may differ from what training measured on the same pictures:
 # other library versions and engines flip a picture now and then, never so many.
 _MOST_CHANGED_POINTS: Final = 2.0
@@ -188,7 +203,12 @@ def _find_reason(
     ]
     if moved := _try_labels(labels, answers, targets):
         tried.append(moved)
-    other, words, cure = max(tried, key=lambda trial: int((trial[0] == targets).sum()))
+    shares = [float((trial[0] == targets).mean()) for trial in tried]
+    # Of those that help alike, the first is the most usual mistake.
+    helps = (
+        trial for trial, share in zip(tried, shares, strict=True) if share > max(shares) - _ALIKE
+    )
+    other, words, cure = next(helps)
     was_right, is_right = answers == targets, other == targets
     gained, lost = int((is_right & ~was_right).sum()), int((was_right & ~is_right).sum())
     if gained <= lost or chance_of_loss(gained, lost) > _CHANCE:

@@ -82,7 +82,8 @@ def test_camera(cli: Cli, model: Path) -> None:
         "summary",
     ]
     # A recording has its own time: how old a frame was belongs to a live camera.
-    assert set(lines[0]) == {"event", "frame", "time", "label", "score", "predictions"}
+    wanted = {"event", "frame", "time", "label", "score", "predictions", "steady"}
+    assert set(lines[0]) == wanted
     assert set(lines[1]) == {"event", "frame", "time", "label", "previous", "score"}
     assert set(lines[-1]) == {
         "event",

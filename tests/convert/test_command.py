@@ -85,7 +85,7 @@ def test_a_keras_file_that_wants_scaled_pixels_is_refused_then_cured(birds):
     done = convert(*given)
     assert done.exit_code == EXIT_ERROR
     assert "but on 100.0% with pixels scaled to 0..1" in done.stderr
-    assert "hint: --rescale 0..1" in done.stderr
+    assert "--rescale 0..1)" in done.stderr
     cured = convert(*given, "--rescale", "0..1")
     assert cured.exit_code == 0
     assert "int8       100.0% right" in cured.stdout

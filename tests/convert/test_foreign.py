@@ -110,7 +110,7 @@ def test_a_model_that_wants_other_pixel_values_is_refused_with_the_cure(keras, c
         AccuracyLossError, match=r"on 50.0% .* but on 100.0% with pixels scaled"
     ) as no:
         open_foreign_source(path, colours, DEFAULTS)
-    assert no.value.hint.startswith("--rescale 0..1; ")
+    assert "(a .keras file: --rescale 0..1)" in no.value.hint
 
 
 def test_the_cure_helps(keras, colours, tmp_path):
@@ -123,7 +123,7 @@ def test_the_cure_helps(keras, colours, tmp_path):
 def test_whoever_insists_gets_a_warning(keras, colours, tmp_path):
     path = save(colour_model(keras, channel=0, rescaling=False), tmp_path)
     (warning,) = open_foreign_source(path, colours, ForeignSettings(rescale="none")).warnings
-    assert "with pixels scaled to 0..1; --rescale 0..1" in warning
+    assert "with pixels scaled to 0..1; put a Rescaling layer to 0..1 before it" in warning
 
 
 def test_labels_in_another_order_are_refused(trained, tmp_path):

@@ -113,7 +113,7 @@ def test_types_that_were_not_asked_for_are_the_usual_ones(form, wanted):
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_says_in_one_sentence_what_it_costs(form):
     assert 40 < len(FORMS[form].cost) < 220
-    assert "." not in FORMS[form].cost
+    assert ". " not in FORMS[form].cost
 
 
 @pytest.mark.parametrize(

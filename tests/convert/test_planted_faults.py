@@ -121,11 +121,11 @@ def test_swapped_colours(source, tmp_path):
 
 def test_a_wrong_rescaling(source, tmp_path):
     _, keras = import_tensorflow()
-    # Without its Rescaling layer: 0..255 reach layers that were trained on 0..1.
-    model = keras.Sequential([keras.Input((28, 28, 3)), *source.model.layers[1:]], name="raw")
+    twice = [keras.layers.Rescaling(1 / 255), *source.model.layers]
+    model = keras.Sequential([keras.Input((28, 28, 3)), *twice], name="twice")
     found = refused(dataclasses.replace(source, model=model), tmp_path)
-    assert "with pixels scaled to 0..1; its training measured 9" in found.problem
-    assert "--rescale 0..1" in found.hint
+    assert "with pixels multiplied by 255; its training measured 9" in found.problem
+    assert "it scales pixels twice: one of its Rescaling layers is too many" in found.hint
 
 
 def test_shuffled_labels(source, tmp_path):
@@ -178,15 +178,15 @@ def lite0():
     from edgecls_train.backbones.imagenet import build_imagenet_classifier
 
     photos = Photos(folder)
-    card = ModelCard(Labels(tuple(f"{n:04d}" for n in range(1000))), Preprocessing((128, 128)))
+    card = ModelCard(Labels(tuple(f"{n:04d}" for n in range(1000))), Preprocessing((96, 96)))
     subsets = {"train": photos.examples[::2], "val": (), "test": photos.examples}
-    model = build_imagenet_classifier("efficientnet-lite0", (128, 128, 3))
+    model = build_imagenet_classifier("efficientnet-lite0", (96, 96, 3))
     pictures = RunPictures(photos, card, subsets)
     return ConversionSource(Path("lite0.keras"), model, card, pictures)
 
 
 def test_one_scale_for_all_channels_of_efficientnet_lite0(lite0, tmp_path):
-    found = refused(lite0, tmp_path, PER_TENSOR)
+    found = refused(lite0, tmp_path, dataclasses.replace(PER_TENSOR, calibration=20))
     assert "the per-tensor model is right on" in found.problem
     assert "its weights have one scale, set by a channel with" in found.problem
     assert "depthwise (DEPTHWISE_CONV_2D)" in found.problem

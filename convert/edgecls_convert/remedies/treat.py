@@ -6,33 +6,29 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
-from edgecls.classifier import Classifier
 from edgecls.console import Advance
-from edgecls.contract.run import Subset
-from edgecls.errors import ModelFileError, NotAClassifierError
+from edgecls.errors import InvalidValueError, ModelFileError, NotAClassifierError
 from edgecls_convert.attempt import Attempt, convert_once, open_classifier
 from edgecls_convert.calibration import CalibrationSet, load_calibration_set
 from edgecls_convert.forms import Target
 from edgecls_convert.gate import Tolerance, passes
 from edgecls_convert.parity import Comparison, compare_scores, score_pictures, targets_of
 from edgecls_convert.remedies.bias import correct_biases
+from edgecls_convert.remedies.candidate import Candidate, Judged, pictures_to_judge_on
 from edgecls_convert.remedies.equalize import equalize
 from edgecls_convert.remedies.finetune import SCHEDULE, Schedule, fine_tune
 from edgecls_convert.remedies.fold import fold_norms
 from edgecls_convert.remedies.graph import Graph, build_network, read_graph
 from edgecls_convert.remedies.outcome import Outcome, Treated
 from edgecls_convert.source import ConversionSource
-from edgecls_convert.subsets import RunPictures, choose_stratified
+from edgecls_convert.subsets import choose_stratified
 
 RemedyMode: TypeAlias = Literal["none", "needed", "all"]
 ShowProgress: TypeAlias = Callable[[str, int], AbstractContextManager[Advance]]
 
 MORE_CALIBRATION: Final = 500
-# Enough to tell a point from luck, few enough for a minute.
-MOST_JUDGED: Final = 2000
 MOST_TUNED: Final = 2000
 _MOST_TUNED_BYTES: Final = 256 << 20
 WORDS: Final = {
@@ -42,37 +38,6 @@ WORDS: Final = {
     "equalize": "cross-layer equalization, then bias correction",
     "fine-tune": "a short fine-tune with rounded weights",
 }
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Candidate:
-    """What a remedy proposes to convert.
-
-    Args:
-        network: Keras, batch of one.
-        calibration: For its ranges.
-        target: The form.
-        graph: The network as a graph without normalisations, where the remedy made one.
-    """
-
-    network: Any
-    calibration: CalibrationSet
-    target: Target
-    graph: Graph | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Judged:
-    """A candidate on an engine, and how good it is on the pictures that remedies are judged on."""
-
-    candidate: Candidate
-    classifier: Classifier
-    comparison: Comparison
-
-    @property
-    def rank(self) -> tuple[float, float]:
-        """Larger is better: top-1 first, then agreement with float."""
-        return -self.comparison.drop, self.comparison.agreement
 
 
 def treat(
@@ -130,7 +95,7 @@ class _Ward:
     ) -> None:
         self._source, self._attempt, self._schedule = source, attempt, schedule
         self._progress = progress
-        self._pictures, self._subset = _pictures_to_judge_on(source.pictures, calibration.seed)
+        self._pictures, self._subset = pictures_to_judge_on(source.pictures, calibration.seed)
         with progress("measuring float and int8 for remedies", self._count) as advance:
             scores = score_pictures(
                 (attempt.in_float, attempt.classifier), self._pictures, self._subset, advance
@@ -229,10 +194,10 @@ class _Ward:
         with self._progress(f"measuring {form}", len(pictures.subsets["test"])) as advance:
             scores = score_pictures((judged.classifier,), pictures, "test", advance)
         in_float = self._attempt.comparison.float_scores
-        assert in_float is not None
-        return compare_scores(
-            in_float, scores[0], targets_of(pictures, "test"), pictures.card.labels, form
-        )
+        if in_float is None:
+            raise InvalidValueError("the first conversion was measured without keeping its scores")
+        targets, labels = targets_of(pictures, "test"), pictures.card.labels
+        return compare_scores(in_float, scores[0], targets, labels, form)
 
     # The remedies. Each starts from the best calibration set so far.
 
@@ -293,10 +258,3 @@ class _Ward:
 
     def _with_graph(self, graph: Graph) -> Candidate:
         return dataclasses.replace(self.best.candidate, network=build_network(graph), graph=graph)
-
-
-def _pictures_to_judge_on(pictures: RunPictures, seed: int) -> tuple[RunPictures, Subset]:
-    """The validation pictures, not too many of them; the held-out ones where there are none."""
-    subset: Subset = "val" if pictures.subsets["val"] else "test"
-    chosen = tuple(choose_stratified(pictures.subsets[subset], MOST_JUDGED, seed))
-    return dataclasses.replace(pictures, subsets={**pictures.subsets, subset: chosen}), subset
