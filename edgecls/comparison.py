@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecls.classifier import Classifier, Scores
+from edgecls.console import Advance
 from edgecls.contract.labels import Labels
 from edgecls.errors import InvalidValueError, PictureError
-from edgecls.evaluation import Advance, Examples, open_examples, refuse_unread
+from edgecls.evaluation import Examples, open_examples, refuse_unread
 from edgecls.imaging.decode import Frame
 from edgecls.metrics import Quality, measure
 from edgecls.paired import adjust_for_several, mcnemar_p

@@ -1,13 +1,16 @@
-"""What every command prints with: safe text, JSON lines, progress. Only `cli` modules use it."""
+"""What every command prints with: safe text, JSON lines, progress.
+
+Only `cli` modules print; rooms below are given an `Advance` or a `ShowProgress`.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Final, Protocol, TypeAlias
 
 _PLAIN_INTERVAL_S: Final = 5.0
 
@@ -16,6 +19,10 @@ class Advance(Protocol):
     """Reports progress: how many are done, and what to say of the last one."""
 
     def __call__(self, done: int, note: str = "") -> None: ...
+
+
+# What shows progress: a title and the number of steps in, `Advance` out.
+ShowProgress: TypeAlias = Callable[[str, int], AbstractContextManager[Advance]]
 
 
 class OpenAdvance(Protocol):

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from edgecls.classifier import Classifier
+from edgecls.console import Advance
 from edgecls.contract.labels import Labels
 from edgecls.errors import DatasetError, PictureError
 from edgecls.imaging.decode import Frame
 from edgecls.metrics import Quality, measure
 from edgecls.pictures import PictureSet, open_pictures
-
-
-class Advance(Protocol):
-    """Called after each picture with how many are done."""
-
-    def __call__(self, done: int) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

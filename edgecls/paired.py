@@ -18,13 +18,23 @@ def mcnemar_p(lost: int, won: int) -> float:
     Source:
         McNemar 1947, Psychometrika 12(2):153-157; the exact form is the binomial test.
     """
+    return min(1.0, 2 * chance_of_loss(max(lost, won), min(lost, won)))
+
+
+def chance_of_loss(lost: int, won: int) -> float:
+    """One-sided p-value of the same test: how likely at least so many losses are by chance.
+
+    Args:
+        lost: Pictures that only the first answers rightly.
+        won: Pictures that only the second answers rightly.
+    """
     tosses = lost + won
     ways = total = 1  # of the tail, in whole numbers: 2 ** -10000 is no float
-    for heads in range(min(lost, won)):
+    for heads in range(won):
         ways = ways * (tosses - heads) // (heads + 1)
         total += ways
-    share: float = 2 * total / 2**tosses
-    return min(1.0, share)
+    share: float = total / 2**tosses
+    return share
 
 
 def adjust_for_several(p_values: Sequence[float]) -> list[float]:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
-from edgecls.console import Advance
+from edgecls.console import ShowProgress
 from edgecls.contract.files import write_atomically
 from edgecls.contract.run import RunFolder
 from edgecls.errors import EdgeclsError, NotAClassifierError
@@ -26,8 +24,6 @@ from edgecls_convert.remedies.finetune import SCHEDULE, Schedule
 from edgecls_convert.remedies.graph import read_graph
 from edgecls_convert.source import ConversionSource
 from edgecls_convert.subsets import choose_stratified
-
-ShowProgress: TypeAlias = Callable[[str, int], AbstractContextManager[Advance]]
 
 # Each takes some 50 ms at 224x224 with the plain kernels; the mean over more is the same.
 _LAYER_IMAGES: Final = 16

@@ -5,12 +5,11 @@ from __future__ import annotations
 import dataclasses
 import importlib.metadata
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from edgecls.console import Advance
+from edgecls.console import ShowProgress
 from edgecls.contract.card import ModelCard
 from edgecls.contract.cost import to_cost
 from edgecls.contract.modelfile import ModelFile, write_model_file
@@ -40,7 +39,6 @@ from edgecls_convert.remedies.finetune import SCHEDULE, Schedule
 from edgecls_convert.sanity import refuse_other_float
 from edgecls_convert.source import ConversionSource, open_run_source
 
-ShowProgress: TypeAlias = Callable[[str, int], AbstractContextManager[Advance]]
 Warn: TypeAlias = Callable[[str], None]
 
 

@@ -6,21 +6,18 @@ Rounding to 8 bits moves scores: what training found for the float network is no
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from edgecls.calibration import Calibration, calibrate, measure_certainty
 from edgecls.classifier import Classifier
-from edgecls.console import Advance
+from edgecls.console import ShowProgress
 from edgecls.contract.card import Output
 from edgecls.contract.modelfile import ModelFile
 from edgecls.metrics import measure, temper
 from edgecls_convert.parity import Comparison, score_pictures, targets_of
 from edgecls_convert.subsets import RunPictures, choose_stratified
 
-ShowProgress: TypeAlias = Callable[[str, int], AbstractContextManager[Advance]]
 # Enough for a threshold at 95% precision; more would cost large sets minutes.
 MOST_PICTURES: Final = 2000
 # TFLite's integer SOFTMAX always gives multiples of it.

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from edgecls.errors import AccuracyLossError, InvalidValueError
+from edgecls.paired import chance_of_loss
 from edgecls_convert.parity import ClassChange, Comparison
 
 MAX_DROP_POINTS: Final = 1.0
@@ -82,18 +83,6 @@ def lost_classes(comparison: Comparison, tolerance: Tolerance) -> list[ClassChan
         and chance_of_loss(change.lost, change.gained) <= _CHANCE / sharing
     ]
     return sorted(lost, key=lambda change: -change.drop)
-
-
-def chance_of_loss(lost: int, gained: int) -> float:
-    """How probable at least this many losses are among pictures that change either way by chance.
-
-    Args:
-        lost: Pictures that only float is right on.
-        gained: Pictures that only the converted form is right on.
-    """
-    changed = lost + gained
-    ways = sum(math.comb(changed, losses) for losses in range(lost, changed + 1))
-    return float(ways / 2**changed)
 
 
 def refuse_loss(

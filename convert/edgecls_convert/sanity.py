@@ -17,7 +17,7 @@ import numpy.typing as npt
 from edgecls.contract.labels import Labels
 from edgecls.errors import AccuracyLossError
 from edgecls.metrics import Quality, wilson_interval
-from edgecls_convert.gate import chance_of_loss
+from edgecls.paired import chance_of_loss
 from edgecls_convert.quiet import quietly
 from edgecls_convert.source import ConversionSource
 from edgecls_convert.subsets import RunPictures, choose_stratified

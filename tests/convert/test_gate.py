@@ -5,9 +5,9 @@ import pytest
 
 from edgecls.contract.labels import Labels
 from edgecls.errors import AccuracyLossError, InvalidValueError
+from edgecls.paired import chance_of_loss
 from edgecls_convert.gate import (
     Tolerance,
-    chance_of_loss,
     describe_collapse,
     lost_classes,
     passes,

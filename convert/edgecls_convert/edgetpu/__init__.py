@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgecls.console import ShowProgress
 from edgecls.contract.edgetpu import (
     Compiled,
     Estimate,
@@ -31,7 +32,6 @@ from edgecls.errors import InvalidValueError, ModelFileError
 from edgecls_convert.edgetpu.compiler import (
     COMPILE_LIMIT_S,
     SUFFIX,
-    ShowProgress,
     advice,
     compile_flatbuffer,
     find_compiler,

@@ -10,12 +10,12 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
-from edgecls.console import Advance
+from edgecls.console import Advance, ShowProgress
 from edgecls.errors import EngineError, ModelFileError
 from edgecls_convert.edgetpu.log import CompilerLog, find_failure, parse_log
 
@@ -26,8 +26,6 @@ SUFFIX: Final = "_edgetpu"
 _GRACE_S: Final = 15.0
 _MOST_LOG_BYTES: Final = 1 << 20
 _NAME: Final = "model"
-
-ShowProgress: TypeAlias = Callable[[str, int], AbstractContextManager[Advance]]
 
 
 def find_compiler() -> str | None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from typing import Any, Final, Literal, TypeAlias
 
-from edgecls.console import Advance
+from edgecls.console import ShowProgress
 from edgecls.errors import InvalidValueError, ModelFileError, NotAClassifierError
 from edgecls_convert.attempt import Attempt, convert_once, open_classifier
 from edgecls_convert.calibration import CalibrationSet, load_calibration_set
@@ -26,7 +25,6 @@ from edgecls_convert.source import ConversionSource
 from edgecls_convert.subsets import choose_stratified
 
 RemedyMode: TypeAlias = Literal["none", "needed", "all"]
-ShowProgress: TypeAlias = Callable[[str, int], AbstractContextManager[Advance]]
 
 MORE_CALIBRATION: Final = 500
 MOST_TUNED: Final = 2000

@@ -1,0 +1,76 @@
+"""`edgecls camera` on /dev/video0 of an emulated machine, and everything a camera does to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.pi_machine.conftest import Scenes
+
+# The promise for a camera that is plugged in again, which the emulator's slowness may not break
+# either; measured from the moment at which the kernel has made its file.
+BACK_S = 5.0
+# A camera that sends nothing is given up on after 4 s.
+SILENT_S = 4.0
+
+
+@pytest.fixture(scope="module")
+def vivid(play: Callable[..., Scenes]) -> Scenes:
+    """The kernel's test camera, which sends plain pixels."""
+    return play("vivid", "scenes_vivid.py")
+
+
+@pytest.fixture(scope="module")
+def usb(play: Callable[..., Scenes]) -> Scenes:
+    """A webcam that sends MJPEG."""
+    return play("usb", "scenes_usb.py")
+
+
+def check_recovery(scene: dict[str, object]) -> None:
+    assert scene["states"] == ["lost", "back"]
+    assert scene["predictions_after"] >= 3  # type: ignore[operator]
+
+
+def test_the_camera_is_found(vivid: Scenes) -> None:
+    assert vivid["cameras"]["devices"] == ["/dev/video0"]
+
+
+@pytest.mark.parametrize("scene", ["unplug", "another resolution"])
+def test_a_webcam_that_was_pulled_and_plugged_in_again_is_back(usb: Scenes, scene: str) -> None:
+    check_recovery(usb[scene])
+    assert usb[scene]["reason"] == "the camera /dev/video0 is lost: No such device"
+    assert usb[scene]["back_after_s"] < BACK_S
+
+
+def test_a_webcam_that_hangs_is_given_up_on_and_is_back_when_it_sends_again(usb: Scenes) -> None:
+    check_recovery(usb["hang"])
+    assert usb["hang"]["reason"] == "the camera /dev/video0 sent nothing for 4 s"
+    assert usb["hang"]["lost_after_s"] >= SILENT_S
+
+
+def test_frames_of_a_webcam_arrive_as_it_sent_them_and_undecoded(usb: Scenes) -> None:
+    frames = usb["frames"]
+    assert frames["as_sent"] + frames["damaged"] == frames["read"]
+    assert frames["damaged"] <= 1
+    assert frames["decoded"] == 0
+
+
+def test_a_camera_of_plain_pixels_that_hangs_is_back(vivid: Scenes) -> None:
+    check_recovery(vivid["hang"])
+
+
+def test_a_driver_that_goes_and_comes_is_back(vivid: Scenes) -> None:
+    check_recovery(vivid["unplug"])
+    assert vivid["unplug"]["back_after_s"] < BACK_S
+
+
+@pytest.mark.parametrize("camera", ["vivid", "usb"])
+def test_it_classified_all_along_and_ends_cleanly(
+    camera: str, request: pytest.FixtureRequest
+) -> None:
+    end = request.getfixturevalue(camera)["end"]
+    assert end["code"] in (0, 130), end["stderr"]
+    assert end["labels"]
+    assert end["summary"]["event"] == "summary"
+    assert end["summary"]["classified"] > 0
