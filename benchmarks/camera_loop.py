@@ -139,6 +139,8 @@ def main() -> None:
         print("camera_loop: skipped, EDGECLS_DATA is not set (it names the folder with pictures)")
         return
     data = Path(place)
+    # What pip installs is compiled; a checkout that may not keep its bytecode starts 0.05 s later.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     ways = "abc" if MEDIAPIPE.exists() else "ac"
     if ways == "ac":
         print("MediaPipe is left out: 'make interop' installs it")

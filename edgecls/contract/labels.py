@@ -12,6 +12,9 @@ from edgecls.errors import InvalidValueError
 MAX_LABEL_CHARACTERS = 200
 # Coral and TensorFlow Lite ship label files whose lines are "index  name".
 _INDEXED_LINE = re.compile(r"\s*(\d+)[\s:,]+(\S.*)")
+# Up to 0x9f: terminals obey the 8-bit control characters as they do the 7-bit ones.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +105,12 @@ def _refuse_bad_name(index: int, name: str) -> None:
         raise InvalidValueError(
             f"label {index} has {len(name)} characters, at most {MAX_LABEL_CHARACTERS} are allowed"
         )
-    # Up to 0x9f: terminals obey the 8-bit control characters as they do the 7-bit ones.
-    if any(ord(c) < 32 or 127 <= ord(c) < 160 or c in "\u2028\u2029" for c in name):
+    if _CONTROL.search(name):
         raise InvalidValueError(
             f"label {index} ({name!r}) holds a line break or a control character",
             hint="labels are one line of printable text",
         )
-    if any("\ud800" <= c <= "\udfff" for c in name):
+    if _SURROGATE.search(name):
         raise InvalidValueError(
             f"label {index} ({name!a}) is not valid Unicode and no file can hold it",
             hint="a label from a folder's name: rename the folder in UTF-8",
