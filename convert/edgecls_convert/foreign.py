@@ -9,7 +9,6 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 from edgecls.contract.card import ModelCard
 from edgecls.contract.labels import Labels
 from edgecls.contract.preprocessing import Crop, Preprocessing
-from edgecls.contract.run import Subset
 from edgecls.errors import (
     AccuracyLossError,
     DatasetError,
@@ -22,7 +21,7 @@ from edgecls_convert.network import has_layer, load_model, read_signature, writt
 from edgecls_convert.quiet import import_tensorflow, quietly
 from edgecls_convert.sanity import examine
 from edgecls_convert.source import ConversionSource
-from edgecls_convert.subsets import Example, RunPictures, shuffle_classes
+from edgecls_convert.subsets import RunPictures, split_pictures
 
 Rescale: TypeAlias = Literal["none", "0..1", "-1..1"]
 _SCALE_AND_OFFSET: Final[dict[str, tuple[float, float]]] = {
@@ -30,8 +29,6 @@ _SCALE_AND_OFFSET: Final[dict[str, tuple[float, float]]] = {
     "-1..1": (1 / 127.5, -1.0),
 }
 _RESCALING: Final = ("Rescaling", "Normalization")
-# What the pictures of each class are for, in turn: enough to calibrate with, most to measure with.
-_USES: Final[tuple[Subset, ...]] = ("test", "train", "test", "val", "test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +91,7 @@ def open_foreign_source(path: Path, data: str, settings: ForeignSettings) -> Con
         },
     )
     model = rescaled(model, settings.rescale or "none", preprocessing.shape)
-    chosen = RunPictures(pictures, card, _split(pictures, labels, settings.seed))
+    chosen = RunPictures(pictures, card, split_pictures(pictures, labels, settings.seed))
     warnings = _examine(path, model, chosen, settings)
     return ConversionSource(path, model, card, chosen, warnings)
 
@@ -153,38 +150,7 @@ def _choose_labels(path: Path, classes: int, pictures: PictureSet, given: Labels
             f"'{path}' gives {classes} scores, but {whose} {len(labels)} labels",
             hint="name its classes in the order of its scores: --labels FILE, one a line",
         )
-    strangers = sorted(set(pictures.labels) - set(labels))
-    if strangers:
-        raise DatasetError(
-            f"{pictures.origin!r} has pictures of {strangers[0]!r}, which is none of the labels",
-            hint=f"folders are called as the labels are, such as {labels[0]!r}",
-        )
     return labels
-
-
-def _split(pictures: PictureSet, labels: Labels, seed: int) -> dict[Subset, tuple[Example, ...]]:
-    targets = [labels.names.index(label) for label in pictures.labels]
-    examples = [
-        Example(name, index, targets[int(pictures.targets[index])])
-        for index, name in enumerate(pictures.names)
-    ]
-    found: dict[Subset, list[Example]] = {"train": [], "val": [], "test": []}
-    if pictures.given_subsets:
-        for example, subset in zip(examples, pictures.given_subsets, strict=True):
-            found[subset].append(example)
-        if not found["test"]:
-            found["test"], found["val"] = found["val"], []
-    else:
-        for group in shuffle_classes(examples, seed):
-            for place, example in enumerate(group):
-                found[_USES[place % len(_USES)]].append(example)
-    for use, chosen in (("calibrate with", found["train"]), ("measure with", found["test"])):
-        if not chosen:
-            raise DatasetError(
-                f"{pictures.origin!r} has no pictures left to {use}",
-                hint="give some tens of pictures a class, of those that it was not trained with",
-            )
-    return {subset: tuple(chosen) for subset, chosen in found.items()}
 
 
 def _examine(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,4 +57,7 @@ def open_run_source(run: RunFolder, data: str | None = None) -> ConversionSource
     pictures = open_run_pictures(run, card, data)
     model = load_model(run.model_path)
     check_keeps_card(run.model_path, model, card)
-    return ConversionSource(run.path, model, card, pictures)
+    provenance = {"data": pictures.pictures.origin, **card.provenance}
+    return ConversionSource(
+        run.path, model, dataclasses.replace(card, provenance=provenance), pictures
+    )

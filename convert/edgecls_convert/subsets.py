@@ -6,15 +6,20 @@ import itertools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from edgecls.contract.card import ModelCard
+from edgecls.contract.labels import Labels
 from edgecls.contract.run import RunFolder, Subset
 from edgecls.errors import DatasetError, PictureError, RunError
 from edgecls.imaging.decode import Frame
 from edgecls.imaging.prepare import Image, prepare
 from edgecls.pictures import PictureSet, open_pictures
+
+# What pictures of no known use are for, in turn: enough to calibrate with, most to measure with.
+_USES: Final[tuple[Subset, ...]] = ("test", "train", "test", "val", "test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +88,7 @@ def open_run_pictures(run: RunFolder, card: ModelCard, data: str | None = None) 
     if not isinstance(origin, str):
         raise RunError(
             f"the run '{run.path}' was made without pictures to calibrate and measure with",
-            hint="make it again with some, one folder a class: edgecls train DATA --recipe"
-            f" {run.path / 'recipe.toml'}",
+            hint="give some, one folder a class: --data FOLDER",
         )
     try:
         pictures = open_pictures(origin)
@@ -93,6 +97,8 @@ def open_run_pictures(run: RunFolder, card: ModelCard, data: str | None = None) 
             f"the pictures of the run are not there any more: {wrong.problem}",
             hint="say where they are now: --data FOLDER; or run 'edgecls train' again",
         ) from wrong
+    if not isinstance(card.provenance.get("data"), str):  # a ready-made network has seen none
+        return RunPictures(pictures, card, split_pictures(pictures, card.labels))
     subsets = _find_examples(run, card, pictures)
     for subset, use in (("train", "calibrate with"), ("test", "measure with")):
         if not subsets[subset]:  # type: ignore[index]  # both are subsets
@@ -101,6 +107,53 @@ def open_run_pictures(run: RunFolder, card: ModelCard, data: str | None = None) 
                 hint="run 'edgecls train' again with more pictures",
             )
     return RunPictures(pictures, card, subsets)
+
+
+def split_pictures(
+    pictures: PictureSet, labels: Labels, seed: int = 0
+) -> dict[Subset, tuple[Example, ...]]:
+    """Split pictures that a network has not been trained with.
+
+    Where they come without subsets, a fifth of each class is to calibrate with, a fifth to fit
+    thresholds with, and the rest to measure with.
+
+    Args:
+        pictures: Of some or all of the labels.
+        labels: Of the network.
+        seed: Of the split.
+
+    Raises:
+        DatasetError: Pictures of another label, or too few.
+    """
+    strangers = sorted(set(pictures.labels) - set(labels))
+    if strangers:
+        raise DatasetError(
+            f"{pictures.origin!r} has pictures of {strangers[0]!r}, which is none of the labels",
+            hint=f"folders are called as the labels are, such as {labels[0]!r}",
+        )
+    targets = [labels.names.index(label) for label in pictures.labels]
+    examples = [
+        Example(name, index, targets[int(pictures.targets[index])])
+        for index, name in enumerate(pictures.names)
+    ]
+    found: dict[Subset, list[Example]] = {"train": [], "val": [], "test": []}
+    if pictures.given_subsets:
+        for example, subset in zip(examples, pictures.given_subsets, strict=True):
+            found[subset].append(example)
+        if not found["test"]:
+            found["test"], found["val"] = found["val"], []
+    else:
+        # One picture of each of many classes is dealt out, too: each class begins one use later.
+        for first, group in enumerate(shuffle_classes(examples, seed)):
+            for place, example in enumerate(group, start=first):
+                found[_USES[place % len(_USES)]].append(example)
+    for use, chosen in (("calibrate with", found["train"]), ("measure with", found["test"])):
+        if not chosen:
+            raise DatasetError(
+                f"{pictures.origin!r} has no pictures left to {use}",
+                hint="give some tens of pictures a class, of those that it was not trained with",
+            )
+    return {subset: tuple(chosen) for subset, chosen in found.items()}
 
 
 def choose_stratified(examples: Sequence[Example], count: int, seed: int) -> list[Example]:

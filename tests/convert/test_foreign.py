@@ -230,15 +230,6 @@ def test_folders_of_another_number_of_classes_are_refused(trained, colours, tmp_
         open_foreign_source(save(trained, tmp_path), colours, DEFAULTS)
 
 
-def test_one_picture_a_class_is_too_little(keras, colours, tmp_path):
-    for label in ("red", "teal"):
-        for number in range(1, 20):
-            (tmp_path / "colours" / label / f"{number}.png").unlink()
-    path = save(colour_model(keras, channel=0), tmp_path)
-    with pytest.raises(DatasetError, match="has no pictures left to calibrate with"):
-        open_foreign_source(path, colours, DEFAULTS)
-
-
 def test_a_model_without_pictures_is_told_to_bring_some(trained, tmp_path):
     with pytest.raises(DatasetError, match="without pictures to calibrate and measure") as refused:
         open_source(save(trained, tmp_path), None, DEFAULTS)

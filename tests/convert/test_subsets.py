@@ -2,6 +2,7 @@
 
 import shutil
 
+import numpy as np
 import pytest
 
 from edgecls.contract.card import ModelCard
@@ -14,6 +15,7 @@ from edgecls_convert.subsets import (
     choose_stratified,
     count_per_class,
     open_run_pictures,
+    split_pictures,
 )
 from tests.convert.runs import with_card
 
@@ -115,3 +117,42 @@ def test_a_run_that_does_not_know_its_pictures_is_refused(folder_run, tmp_path):
     run = with_card(folder_run, tmp_path / "unknown", provenance={})
     with pytest.raises(RunError, match="made without pictures to calibrate and measure with"):
         open_run_pictures(RunFolder(run.path), run.load_card())
+
+
+def test_a_run_made_without_pictures_takes_those_it_is_given(folder_run, tmp_path):
+    run = with_card(folder_run, tmp_path / "ready", provenance={})
+    run.save_split([])
+    data = folder_run.load_card().provenance["data"]
+    pictures = open_run_pictures(RunFolder(run.path), run.load_card(), data)
+    uses = {use: {example.name for example in some} for use, some in pictures.subsets.items()}
+    everything = set(pictures.pictures.names)
+    assert set().union(*uses.values()) == everything
+    assert sum(map(len, uses.values())) == len(everything)
+    assert len(uses["test"]) > len(uses["train"]) > 0
+
+
+class OneOfEach:
+    """A picture of each label."""
+
+    origin = "made"
+    given_subsets = None
+
+    def __init__(self, count: int) -> None:
+        self.labels = Labels.numbered(count)
+        self.names = self.labels.names
+        self.targets = np.arange(count)
+
+
+def test_one_picture_of_each_class_is_enough_for_every_use():
+    uses = split_pictures(OneOfEach(50), Labels.numbered(50))
+    assert {use: len(some) for use, some in uses.items()} == {"train": 10, "val": 10, "test": 30}
+
+
+def test_pictures_of_another_label_are_refused():
+    with pytest.raises(DatasetError, match="'class 0', which is none of the labels"):
+        split_pictures(OneOfEach(50), Labels(("cat", "dog")))
+
+
+def test_one_picture_in_all_is_too_little():
+    with pytest.raises(DatasetError, match="'made' has no pictures left to calibrate with"):
+        split_pictures(OneOfEach(1), Labels.numbered(2))

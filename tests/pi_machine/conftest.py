@@ -16,6 +16,7 @@ from devices.emulator.models import MODELS, encode_made_frame
 
 collect_ignore_glob = [] if os.environ.get("EDGECLS_PI") else ["test_*.py"]
 
+DIGITS = MODELS["digits CNN, 28x28"]
 Scenes = dict[str, dict[str, Any]]
 
 
@@ -28,8 +29,8 @@ def play(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Scenes]:
             (folder / f"{name}-{seed}.jpg").write_bytes(encode_made_frame(size, seed))
     files: list[Path] = [GUEST / "scenes.py", GUEST / "webcam.py", *sorted(folder.glob("*.jpg"))]
 
-    def play_scenes(camera: Any, program: str) -> Scenes:
-        console = run_machine(camera, GUEST / program, *files, MODELS["digits CNN, 28x28"])
+    def play_scenes(camera: Any, program: str, init: Any = "plain") -> Scenes:
+        console = run_machine(camera, GUEST / program, *files, DIGITS, init=init)
         lines = [line for line in console.splitlines() if line.startswith("SCENE ")]
         told = [json.loads(line.removeprefix("SCENE ")) for line in lines]
         print(*lines, sep="\n")

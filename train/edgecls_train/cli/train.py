@@ -158,8 +158,8 @@ def _print_ready(ready: ReadyRun, *, as_json: bool) -> None:
     if ready.test is not None:
         print(f"accuracy       {ready.test.top1:.1%} on {ready.test.images} pictures, as published")
     print(f"run            {ready.run.path}")
-    if ready.test is not None:
-        print(f"next           edgecls convert {ready.run.path} --int8")
+    pictures = "" if ready.test is not None else " --data PICTURES"
+    print(f"next           edgecls convert {ready.run.path} --int8{pictures}")
 
 
 def _print_summary(trained: TrainedRun, *, is_default_place: bool) -> None:
