@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 PROJECTS := pyproject.toml convert/pyproject.toml train/pyproject.toml
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test interop check bench docs clean pi-board pi-test
+.PHONY: demo test interop check bench docs clean pi-board pi-test pi-machine-test
 
 demo: $(VENV)/product.stamp  ## the main job on the built-in digits, in ./demo
 	rm -rf demo && mkdir demo
@@ -27,6 +27,10 @@ pi-board: $(VENV)/dev.stamp  ## an emulated Raspberry Pi and models for it, in .
 
 pi-test: pi-board  ## what must hold on a Raspberry Pi: same pixels, same answers, cost of a frame
 	EDGECLS_PI=1 $(BIN)/python -m pytest tests/pi
+
+pi-machine-test: pi-board  ## cameras that are pulled and that hang, in a whole emulated machine
+	$(BIN)/python -m devices.emulator.machine
+	EDGECLS_PI=1 $(BIN)/python -m pytest tests/pi_machine
 
 check: $(VENV)/dev.stamp  ## lint, format, types, layers
 	$(BIN)/ruff check .

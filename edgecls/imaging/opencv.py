@@ -15,7 +15,17 @@ os.environ.setdefault("OPENCV_LOG_LEVEL", "FATAL")
 # FFmpeg's own complaints; what matters of them becomes an error with a hint.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
-import cv2  # noqa: E402  # after the limits above
+from edgecls.errors import NotInstalledError  # noqa: E402
+
+try:
+    import cv2  # after the limits above
+except ImportError as missing:
+    raise NotInstalledError(
+        f"OpenCV cannot be loaded: {missing}",
+        # Its wheel brings most libraries along; these, it expects of the system.
+        hint="sudo apt install libgl1 libglib2.0-0; if the module itself is missing:"
+        " pip install opencv-python",
+    ) from missing
 
 # Preparing a frame takes under a millisecond; waking OpenCV's pool for it costs more CPU than it
 # saves, and the cores belong to the decoder and the engine.
