@@ -148,6 +148,7 @@ def main() -> None:
     print(f"1280x720 MJPEG, {camera.kilobytes} KB a frame; medians of {options.rounds} rounds")
     try:
         results = {model: measure(camera, data / model, ways, options) for model in (SMALL, LARGE)}
+        print_parts(data, options.quality)
         print_ages(camera, data, ways)
     finally:
         camera.close()
@@ -184,6 +185,14 @@ def measure(
             f" {found['rss_mb']:>8.0f} {found['start_s']:>8.2f}"
         )
     return results
+
+
+def print_parts(data: Path, quality: int) -> None:
+    """What of the smaller model's frames decoding and the model take."""
+    script = [sys.executable, str(LOOPS / "parts.py")]
+    words = [*script, str(data / SMALL), str(data / "imagenet-100"), str(quality)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    print(f"\n{Path(SMALL).stem}, CPU time {done.stdout.strip()}")
 
 
 def print_ages(camera: Camera, data: Path, ways: str) -> None:
