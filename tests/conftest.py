@@ -20,7 +20,7 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _hears_ctrl_c() -> None:
-    """What a shell starts in the background ignores Ctrl-C, and so would the commands under test."""
+    """What a shell starts in the background ignores Ctrl-C, and so would commands under test."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
