@@ -49,7 +49,7 @@ def convert(
             " 4 times the size, about twice the time. float16: half of float32's size, its time."
             " dynamic: size of int8, slower than float32. per-tensor: int8 for old"
             " compilers, loses points on depthwise convolutions. int16x8: hardly any rounding,"
-            " hundreds of times slower.",
+            " some 90 times slower.",
             rich_help_panel=_FORM,
         ),
     ] = None,

@@ -72,7 +72,7 @@ FORMS: Final[dict[FormName, Form]] = {
         ),
         Form(
             "int16x8",
-            "activations of 16 bits: hardly any rounding, but plain kernels, hundreds of times"
+            "activations of 16 bits: hardly any rounding, but plain kernels, some 90 times"
             " slower than int8's, and not for every layer",
             _FLOAT,
             is_calibrated=True,
