@@ -16,14 +16,13 @@ import subprocess
 import sys
 import tempfile
 import time
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-CLASSES: Final = ("airplane", "automobile", "cat", "horse", "ship")
-PHOTOS_PER_CLASS: Final = 100
+from transfer import unpack
+
 # Seconds, on two cores that have nothing else to do.
 PROMISES: Final = {"digits": 5.0, "EfficientNet-Lite0": 40.0}
 
@@ -124,17 +123,6 @@ def fastest_ms(work: Callable[[], object]) -> float:
         work()
         found.append(time.thread_time() - started)
     return 1e3 * min(found)
-
-
-def unpack(archive: Path, photos: Path) -> None:
-    """The first pictures of some classes, as one folder a class."""
-    with zipfile.ZipFile(archive) as file:
-        names = sorted(name for name in file.namelist() if name.endswith(".jpg"))
-        for label in CLASSES:
-            (photos / label).mkdir(parents=True)
-            of_class = [name for name in names if f"train/{label}/" in name]
-            for name in of_class[:PHOTOS_PER_CLASS]:
-                (photos / label / Path(name).name).write_bytes(file.read(name))
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ import numpy.typing as npt
 from edgecls.classifier import Classifier, Scores
 from edgecls.console import Advance
 from edgecls.contract.labels import Labels
-from edgecls.errors import InvalidValueError, PictureError
-from edgecls.evaluation import Examples, open_examples, refuse_unread
+from edgecls.errors import InvalidValueError
+from edgecls.evaluation import Examples, open_examples, read_frames
 from edgecls.imaging.decode import Frame
 from edgecls.metrics import Quality, measure
 from edgecls.paired import adjust_for_several, mcnemar_p
@@ -146,23 +146,14 @@ def compare_models(
     """
     order = match_models(first.labels, second.labels)
     examples = open_examples(origin, first.labels)
-    advance = start(len(examples)) if start else None
     runner = _Runner((first, second))
     scores: list[tuple[Scores, Scores]] = []
     read: list[int] = []
-    unreadable = []
-    for done in range(len(examples)):
-        try:
-            frame = examples.load_frame(done)
-        except PictureError as wrong:
-            unreadable.append(wrong.problem)
-        else:
-            in_first, in_second = runner.classify(frame)
-            scores.append((in_first, in_second[order]))
-            read.append(done)
-        if advance:
-            advance(done + 1)
-    refuse_unread(read, examples, unreadable)
+    unreadable: list[str] = []
+    for index, frame in read_frames(examples, unreadable, start):
+        in_first, in_second = runner.classify(frame)
+        scores.append((in_first, in_second[order]))
+        read.append(index)
     return _summarize(np.array(scores), read, examples, first.labels, runner, unreadable)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,13 +75,30 @@ def open_examples(origin: str, labels: Labels) -> Examples:
     )
 
 
-def refuse_unread(read: Sequence[int], examples: Examples, unreadable: Sequence[str]) -> None:
-    """Refuse a measurement on no picture at all.
+def read_frames(
+    examples: Examples, unreadable: list[str], start: Callable[[int], Advance] | None = None
+) -> Iterator[tuple[int, Frame]]:
+    """Decode the pictures of a set, one after the other, with their index among the examples.
+
+    Args:
+        examples: Of the set.
+        unreadable: Takes why a picture was left out.
+        start: Called with the number of pictures; gives what to call after each.
 
     Raises:
         DatasetError: Nothing was read; the first reason is in the hint.
     """
-    if not read:
+    advance = start(len(examples)) if start else None
+    for index in range(len(examples)):
+        try:
+            frame = examples.load_frame(index)
+        except PictureError as wrong:
+            unreadable.append(wrong.problem)
+        else:
+            yield index, frame
+        if advance:
+            advance(index + 1)
+    if len(unreadable) == len(examples):
         raise DatasetError(
             f"none of the {len(examples)} pictures in {examples.pictures.origin!r} can be read",
             hint=f"the first: {unreadable[0]}",
@@ -103,19 +120,11 @@ def evaluate(
         DatasetError: A folder's name is no label of the model, or no picture can be read.
     """
     examples = open_examples(origin, classifier.labels)
-    advance = start(len(examples)) if start else None
-    scores, targets, unreadable = [], [], []
-    for index in range(len(examples)):
-        try:
-            frame = examples.load_frame(index)
-        except PictureError as wrong:
-            unreadable.append(wrong.problem)
-        else:
-            scores.append(classifier.classify(frame).scores)
-            targets.append(examples.targets[index])
-        if advance:
-            advance(index + 1)
-    refuse_unread(targets, examples, unreadable)
+    scores, targets = [], []
+    unreadable: list[str] = []
+    for index, frame in read_frames(examples, unreadable, start):
+        scores.append(classifier.classify(frame).scores)
+        targets.append(examples.targets[index])
     quality = measure(np.stack(scores), np.array(targets, np.int64), classifier.labels)
     return Evaluation(quality, tuple(unreadable))
 

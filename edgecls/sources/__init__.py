@@ -27,6 +27,10 @@ __all__ = [
 PixelFormat: TypeAlias = Literal["auto", "MJPG", "YUYV"]
 
 
+# Of the timeout: noticing, closing and opening again must fit into it as well.
+_SILENT_SHARE: Final = 0.8
+
+
 @dataclass(frozen=True, slots=True)
 class SourceWishes:
     """What the user would like of a source; a source that cannot gives what it has.
@@ -59,6 +63,11 @@ class SourceWishes:
             )
         if not 0 < self.timeout_s <= 3600:
             raise InvalidValueError(f"the timeout is {self.timeout_s} s, wanted 0 to 3600")
+
+    @property
+    def silence_s(self) -> float:
+        """How long it may say nothing; what is left of the timeout is for opening it again."""
+        return self.timeout_s * _SILENT_SHARE
 
 
 class Source(Protocol):

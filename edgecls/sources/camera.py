@@ -33,8 +33,6 @@ __all__ = ["CameraInfo", "CameraSource", "find_cameras", "open_source"]
 
 DEFAULT_SIZE: Final = (480, 640)
 _DEFAULT_FPS: Final = 30.0
-# Noticing, closing and opening again must fit into the timeout as well.
-_SHARE: Final = 0.8
 _JPEGS: Final = ("MJPG", "JPEG")
 # Pixel format -> (bytes a pixel of a row, rows for a height, OpenCV's conversion).
 _PIXELS: Final[dict[str, tuple[int, float, int]]] = {
@@ -72,7 +70,7 @@ class CameraSource(Closing):
     ) -> None:
         wishes = wishes or SourceWishes()
         self.name = device
-        self._timeout_s = wishes.timeout_s * _SHARE
+        self._timeout_s = wishes.silence_s
         self._index = -1
         self._first_s: float | None = None
         try:

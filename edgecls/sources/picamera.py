@@ -26,7 +26,6 @@ _LEAST_SIDE: Final = 64
 _DEFAULT_FPS: Final = 30.0
 # Filled, waiting, read, and one to spare; picamera2's six would only let frames grow old.
 _BUFFERS: Final = 4
-_SHARE: Final = 0.8
 
 
 class PiCameraSource(Closing):
@@ -47,7 +46,7 @@ class PiCameraSource(Closing):
     ) -> None:
         wishes = wishes or SourceWishes()
         self.name = f"picamera:{number}"
-        self._timeout_s = wishes.timeout_s * _SHARE
+        self._timeout_s = wishes.silence_s
         self._index = -1
         self._first_s: float | None = None
         module = _import(system_folder)

@@ -23,8 +23,6 @@ _OPTIONS: Final = "|".join(
         "flags;low_delay",
     )
 )
-# What is left of the timeout is for noticing, closing and opening again.
-_SHARE: Final = 0.8
 
 
 class RtspSource(Closing):
@@ -35,7 +33,7 @@ class RtspSource(Closing):
 
     def __init__(self, address: Address, wishes: SourceWishes) -> None:
         self.name = str(address)
-        self._timeout_s = wishes.timeout_s * _SHARE
+        self._timeout_s = wishes.silence_s
         self._index = -1
         timeout_ms = max(1, round(self._timeout_s * 1e3))
         with ffmpeg_options(_OPTIONS):

@@ -7,13 +7,14 @@ from typing import Any, Final
 
 import numpy as np
 
+from edgecls.console import ShowProgress
 from edgecls.contract.preprocessing import Preprocessing
 from edgecls.errors import NotInstalledError
 from edgecls.pictures import PictureSet
 from edgecls_train.evidence import Evidence, Problem
 from edgecls_train.likeness import Likeness, find_likeness
 from edgecls_train.problems import find_problems
-from edgecls_train.progress import OpenProgress, no_progress
+from edgecls_train.progress import no_progress
 from edgecls_train.reading import Reading, read_pictures
 from edgecls_train.suspects import Suspect, find_suspects
 
@@ -53,7 +54,7 @@ class Checkup:
 
 
 def check_pictures(
-    pictures: PictureSet, *, with_suspects: bool = True, progress: OpenProgress = no_progress
+    pictures: PictureSet, *, with_suspects: bool = True, progress: ShowProgress = no_progress
 ) -> Checkup:
     """Look for everything that is wrong with a set.
 
@@ -101,7 +102,7 @@ def _gather(
 
 
 def _find_suspects(
-    pictures: PictureSet, reading: Reading, likeness: Likeness, progress: OpenProgress
+    pictures: PictureSet, reading: Reading, likeness: Likeness, progress: ShowProgress
 ) -> list[Suspect]:
     if reading.images is None:
         return []

@@ -9,12 +9,13 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from edgecls.console import ShowProgress
 from edgecls.contract.labels import Labels
 from edgecls.contract.preprocessing import Preprocessing
 from edgecls.errors import DatasetError
 from edgecls.pictures import PictureSet
 from edgecls_train.likeness import find_likeness
-from edgecls_train.progress import OpenProgress, no_progress
+from edgecls_train.progress import no_progress
 from edgecls_train.reading import Reading, read_pictures
 
 # One for each subset.
@@ -54,7 +55,7 @@ def prepare_dataset(
     pictures: PictureSet,
     preprocessing: Preprocessing,
     *,
-    progress: OpenProgress = no_progress,
+    progress: ShowProgress = no_progress,
 ) -> Dataset:
     """Read every picture and prepare it as a board would, or find that in the cache.
 

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from edgecls.console import Advance
+from edgecls.console import Advance, ShowProgress
 from edgecls.contract.preprocessing import Preprocessing
 from edgecls.errors import ShapeError
 from edgecls.imaging.prepare import prepare
@@ -19,7 +19,7 @@ from edgecls_train.backbones import build_trunk, weights_identity
 from edgecls_train.backend import library_versions, load_keras
 from edgecls_train.cache import cached_arrays
 from edgecls_train.engine import Images, as_is, flipped, run_engine, to_flatbuffer
-from edgecls_train.progress import OpenProgress, no_progress
+from edgecls_train.progress import no_progress
 from edgecls_train.settings import Backbone
 
 Features: TypeAlias = npt.NDArray[np.float32]
@@ -51,7 +51,7 @@ class FrozenNetwork:
 
 def extract_features(
     pictures: Images | PictureSet,
-    progress: OpenProgress = no_progress,
+    progress: ShowProgress = no_progress,
     *,
     backbone: Backbone = DEFAULT_BACKBONE,
 ) -> Features:
@@ -91,7 +91,7 @@ def compute(
     images: Images,
     views: Sequence[str],
     dtypes: Sequence[npt.DTypeLike],
-    progress: OpenProgress = no_progress,
+    progress: ShowProgress = no_progress,
 ) -> list[npt.NDArray[Any]]:
     """Run a frozen network over views of images, or find what it gave the last time.
 

@@ -9,10 +9,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from edgecls.console import ShowProgress
 from edgecls.metrics import wilson_interval
 from edgecls_train.dataset import Dataset
 from edgecls_train.fit import predict
-from edgecls_train.progress import OpenProgress, no_progress
+from edgecls_train.progress import no_progress
 from edgecls_train.recipe import Recipe
 from edgecls_train.split import Positions, Split
 
@@ -112,7 +113,7 @@ def measure_learning_curve(
     recipe: Recipe,
     fit: Callable[[Dataset, Split, Recipe], Any],
     *,
-    progress: OpenProgress = no_progress,
+    progress: ShowProgress = no_progress,
 ) -> LearningCurve:
     """Train again on a quarter and on half of the training pictures.
 

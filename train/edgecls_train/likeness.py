@@ -13,10 +13,11 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from edgecls.console import ShowProgress
 from edgecls.pictures import PictureSet
 from edgecls.pictures.alike import correlate, equal_pairs, find_copies
 from edgecls_train.cache import default_cache
-from edgecls_train.progress import OpenProgress, no_progress
+from edgecls_train.progress import no_progress
 from edgecls_train.reading import Reading
 
 Pairs: TypeAlias = npt.NDArray[np.int64]
@@ -55,7 +56,7 @@ class Likeness:
 
 
 def find_likeness(
-    pictures: PictureSet, reading: Reading, *, progress: OpenProgress = no_progress
+    pictures: PictureSet, reading: Reading, *, progress: ShowProgress = no_progress
 ) -> Likeness:
     """Compare the readable pictures of a set, or find what comparing them gave the last time.
 

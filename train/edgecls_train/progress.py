@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol
+from contextlib import contextmanager
 
 from edgecls.console import Advance
-
-
-class OpenProgress(Protocol):
-    """Opens a display of one long task; `edgecls.console.progress` is one."""
-
-    def __call__(self, title: str, total: int) -> AbstractContextManager[Advance]: ...
 
 
 @contextmanager

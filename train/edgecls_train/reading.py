@@ -18,6 +18,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from edgecls.console import ShowProgress
 from edgecls.contract.preprocessing import Preprocessing
 from edgecls.errors import EdgeclsError, PictureError
 from edgecls.imaging.opencv import cv2
@@ -26,7 +27,7 @@ from edgecls.pictures import PictureSet
 from edgecls.pictures.ahead import in_order
 from edgecls.pictures.alike import THUMBNAIL
 from edgecls_train.cache import Cache, default_cache
-from edgecls_train.progress import OpenProgress, no_progress
+from edgecls_train.progress import no_progress
 
 _FORMAT: Final = 1
 # A file changed twice within the clock's resolution keeps its times; so young ones are read again.
@@ -61,7 +62,7 @@ def read_pictures(
     pictures: PictureSet,
     preprocessing: Preprocessing | None,
     *,
-    progress: OpenProgress = no_progress,
+    progress: ShowProgress = no_progress,
 ) -> Reading:
     """Read every picture, or find what reading it gave the last time.
 
@@ -137,7 +138,7 @@ def _save_stamp(cache: Cache, stamp: _Stamp, key: str) -> None:
 
 
 def _load_same_content(
-    cache: Cache, pictures: PictureSet, stamp: _Stamp, progress: OpenProgress
+    cache: Cache, pictures: PictureSet, stamp: _Stamp, progress: ShowProgress
 ) -> Reading | None:
     """Hash all bytes when an entry may fit: one of as many pictures, bytes and these settings."""
     if not cache.has(stamp.prefix):
@@ -190,7 +191,7 @@ def _read_all(
     pictures: PictureSet,
     preprocessing: Preprocessing | None,
     stamp: _Stamp,
-    progress: OpenProgress,
+    progress: ShowProgress,
 ) -> str:
     """Read all pictures into a new entry; its key."""
 

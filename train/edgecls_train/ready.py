@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from edgecls.console import ShowProgress
 from edgecls.contract.card import ModelCard
 from edgecls.contract.files import write_atomically
 from edgecls.contract.labels import Labels
@@ -23,7 +24,7 @@ from edgecls_train.backbones import need_backbone
 from edgecls_train.backbones.imagenet import build_imagenet_classifier
 from edgecls_train.backbones.pretrained import imagenet_labels
 from edgecls_train.backend import library_versions
-from edgecls_train.progress import OpenProgress, no_progress
+from edgecls_train.progress import no_progress
 from edgecls_train.reading import read_pictures
 from edgecls_train.recipe import Recipe
 from edgecls_train.recipe_file import recipe_to_toml
@@ -52,7 +53,7 @@ def make_ready_run(
     recipe: Recipe,
     runs: Path = RUNS,
     *,
-    progress: OpenProgress = no_progress,
+    progress: ShowProgress = no_progress,
     say: Callable[[str], None] = lambda _: None,
 ) -> ReadyRun:
     """Write a run of a published classifier, measured on half of the pictures.
@@ -128,7 +129,7 @@ def _measure(
     recipe: Recipe,
     labels: Labels,
     classes: Sequence[int],
-    progress: OpenProgress,
+    progress: ShowProgress,
 ) -> _Measured:
     reading = read_pictures(pictures, recipe.preprocessing, progress=progress)
     if reading.images is None or len(reading.readable) < 2:
@@ -164,7 +165,7 @@ def _predict(
     model: Any,
     images: npt.NDArray[np.uint8],
     positions: npt.NDArray[np.int64],
-    progress: OpenProgress,
+    progress: ShowProgress,
 ) -> npt.NDArray[np.float32]:
     scores = []
     with progress("measuring", len(positions)) as advance:

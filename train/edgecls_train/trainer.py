@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from edgecls.console import ShowProgress
 from edgecls_train.checkpoint import Checkpoints
 from edgecls_train.dataset import Dataset
 from edgecls_train.fit import Epoch, fit
-from edgecls_train.progress import OpenProgress, no_progress
+from edgecls_train.progress import no_progress
 from edgecls_train.recipe import Recipe
 from edgecls_train.split import Split
 from edgecls_train.transfer import Transfer, is_transfer
@@ -32,7 +33,7 @@ class Trainer:
 
 
 def open_trainer(
-    dataset: Dataset, split: Split, recipe: Recipe, progress: OpenProgress = no_progress
+    dataset: Dataset, split: Split, recipe: Recipe, progress: ShowProgress = no_progress
 ) -> Trainer:
     """Prepare a training; features, where it needs them, are computed here.
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from edgecls.console import ShowProgress
 from edgecls.contract.files import write_atomically
 from edgecls.contract.run import RUNS, RunFolder
 from edgecls.imaging.prepare import prepare
@@ -22,7 +23,7 @@ from edgecls_train.dataset import Dataset, prepare_dataset
 from edgecls_train.evaluate import evaluate_model
 from edgecls_train.history import Epoch
 from edgecls_train.learning_curve import measure_learning_curve
-from edgecls_train.progress import OpenProgress, no_progress
+from edgecls_train.progress import no_progress
 from edgecls_train.recipe import Recipe
 from edgecls_train.recipe_file import load_recipe
 from edgecls_train.record import save_training
@@ -79,7 +80,7 @@ def train_classifier(
     runs: Path = RUNS,
     *,
     learning_curve: bool = False,
-    progress: OpenProgress = no_progress,
+    progress: ShowProgress = no_progress,
     say: Callable[[str], None] = lambda _: None,
 ) -> TrainedRun:
     """Train, measure on pictures never trained on, and write `runs/<n>`.
@@ -113,7 +114,7 @@ def resume_classifier(
     runs: Path = RUNS,
     *,
     learning_curve: bool = False,
-    progress: OpenProgress = no_progress,
+    progress: ShowProgress = no_progress,
     say: Callable[[str], None] = lambda _: None,
 ) -> TrainedRun:
     """Go on with a run that was interrupted, to the same end as if it had not been.
@@ -168,7 +169,7 @@ class _Task:
     learning_curve: bool
 
 
-def _train(task: _Task, progress: OpenProgress, say: Callable[[str], None]) -> TrainedRun:
+def _train(task: _Task, progress: ShowProgress, say: Callable[[str], None]) -> TrainedRun:
     dataset, split, recipe = task.dataset, task.split, task.recipe
     examples = split.train[pick_examples(dataset.targets[split.train])]
     sheet = draw_sheet(dataset.images[examples], recipe)

@@ -16,6 +16,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from edgecls.console import ShowProgress
 from edgecls.errors import RecipeError
 from edgecls_train.backbones import add_classes, build_trunk, need_backbone, weights_identity
 from edgecls_train.backbones.structure import Trunk
@@ -27,7 +28,7 @@ from edgecls_train.feed import Answers, Batch, draw_order
 from edgecls_train.fit import Epoch, train_epochs
 from edgecls_train.losses import needs_shares, to_shares
 from edgecls_train.network import compile_network
-from edgecls_train.progress import OpenProgress, no_progress
+from edgecls_train.progress import no_progress
 from edgecls_train.recipe import Augmentation, Recipe
 from edgecls_train.settings import ALL, HEAD, READY, Backbone
 from edgecls_train.split import Split
@@ -56,7 +57,7 @@ def fit_transfer(
     split: Split,
     recipe: Recipe,
     on_epoch: OnEpoch = lambda _: None,
-    progress: OpenProgress = no_progress,
+    progress: ShowProgress = no_progress,
 ) -> tuple[Any, tuple[Epoch, ...]]:
     """Train the head of a pretrained network, then its upper blocks; see `Transfer`."""
     return Transfer(dataset, split, recipe, progress).fit(on_epoch)
@@ -82,7 +83,7 @@ class Transfer:
         dataset: Dataset,
         split: Split,
         recipe: Recipe,
-        progress: OpenProgress = no_progress,
+        progress: ShowProgress = no_progress,
     ) -> None:
         backbone = need_backbone(recipe)
         _refuse_random_features(backbone)
@@ -223,7 +224,7 @@ def _compute_inputs(
     dataset: Dataset,
     split: Split,
     recipe: Recipe,
-    progress: OpenProgress,
+    progress: ShowProgress,
 ) -> tuple[_Inputs, _Inputs]:
     """What the upper blocks and what the head are trained on; the same for a head alone."""
     backbone = need_backbone(recipe)

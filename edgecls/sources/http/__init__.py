@@ -24,8 +24,6 @@ _Result = TypeVar("_Result")
 
 _MOST_REDIRECTS: Final = 5
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
-# What is left of the timeout is for noticing, closing and opening again.
-_SHARE: Final = 0.8
 # Small cameras cannot do more: an ESP32-CAM takes about 100 ms for a snapshot.
 _SNAPSHOTS_FPS: Final = 5.0
 _BOUNDARY: Final = re.compile(
@@ -45,7 +43,7 @@ class HttpSource(Closing):
 
     def __init__(self, address: Address, wishes: SourceWishes) -> None:
         self.name = str(address)
-        self._silence_s = wishes.timeout_s * _SHARE
+        self._silence_s = wishes.silence_s
         self._connection: Connection | None = None
         self._index = -1
         connection, head = self._guard(lambda: self._open(address))

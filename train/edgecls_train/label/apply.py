@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, TextIO
 
-from edgecls.console import json_line
+from edgecls.console import ShowProgress, json_line
 from edgecls.contract.files import read_regular_file, write_atomically
 from edgecls.errors import EdgeclsError, RunError
 from edgecls_train.label.place import Choice, ProposalFolder, class_root
-from edgecls_train.progress import OpenProgress, no_progress
+from edgecls_train.progress import no_progress
 
 Say = Callable[[str], None]
 Action = Literal["move", "copy"]
@@ -71,7 +71,7 @@ def apply_proposals(
     place: ProposalFolder,
     *,
     is_copy: bool = False,
-    progress: OpenProgress = no_progress,
+    progress: ShowProgress = no_progress,
     say: Say = lambda _: None,
 ) -> Applied:
     """Move each picture of the table that has a label into `DATA/<label>/`.
@@ -112,7 +112,7 @@ def apply_proposals(
     return Applied(root, counts, already, tuple(missing))
 
 
-def undo_proposals(place: ProposalFolder, *, progress: OpenProgress = no_progress) -> Undone:
+def undo_proposals(place: ProposalFolder, *, progress: ShowProgress = no_progress) -> Undone:
     """Bring back what `apply_proposals` moved, and remove what it copied, the latest first.
 
     Raises:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecls.classifier import Classifier
+from edgecls.console import ShowProgress
 from edgecls.contract.files import read_regular_file, write_atomically
 from edgecls.contract.labels import Labels
 from edgecls.contract.run import create_run
@@ -32,7 +33,7 @@ from edgecls_train.label.place import (
 )
 from edgecls_train.label.sheet import build_sheet
 from edgecls_train.likeness import group_pairs
-from edgecls_train.progress import OpenProgress, no_progress
+from edgecls_train.progress import no_progress
 
 Say = Callable[[str], None]
 _NAMED: Final = 3
@@ -91,7 +92,7 @@ def propose_labels(
     min_score: float,
     root: Path = PROPOSALS,
     *,
-    progress: OpenProgress = no_progress,
+    progress: ShowProgress = no_progress,
     say: Say = lambda _: None,
 ) -> Proposals:
     """Classify every picture below a folder and write a table and a page to review; move nothing.
@@ -170,7 +171,7 @@ def _find_unlabelled(folder: Path, into: Path, say: Say) -> Iterator[Path]:
 
 
 def _look_at_all(
-    classifier: Classifier, folder: Path, paths: Sequence[Path], progress: OpenProgress
+    classifier: Classifier, folder: Path, paths: Sequence[Path], progress: ShowProgress
 ) -> _Seen:
     seen = _Seen([], [], [], [], [])
     with progress("classifying", len(paths)) as advance:

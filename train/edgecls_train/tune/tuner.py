@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from edgecls.console import Advance
+from edgecls.console import Advance, ShowProgress
 from edgecls.contract.files import write_atomically, write_json
 from edgecls.contract.run import RUNS, RunFolder, create_run
 from edgecls.errors import EdgeclsError, EngineError, NotInstalledError, RecipeError
 from edgecls.pictures import PictureSet
 from edgecls_train.backend import load_keras
-from edgecls_train.progress import OpenProgress, no_progress
+from edgecls_train.progress import no_progress
 from edgecls_train.report.markup import escape
 from edgecls_train.training import train_classifier
 from edgecls_train.tune.cost import Cost, Limits, measure_cost, network_form
@@ -49,7 +49,7 @@ def tune_recipes(
     limits: Limits = NO_LIMITS,
     minutes: float | None = None,
     is_search: bool = False,
-    progress: OpenProgress = no_progress,
+    progress: ShowProgress = no_progress,
     say: Say = lambda _: None,
 ) -> Tuning:
     """Train candidates and compare them on validation pictures; test pictures choose nothing.
@@ -103,7 +103,7 @@ class _Tuner:
         folder: Path,
         limits: Limits,
         end: float,
-        progress: OpenProgress,
+        progress: ShowProgress,
         say: Say,
     ) -> None:
         self._pictures = pictures
