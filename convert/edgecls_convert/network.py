@@ -17,22 +17,6 @@ Shape: TypeAlias = tuple[int | None, ...]
 _NAME = "classifier"
 
 
-def load_network(path: Path, card: ModelCard) -> Any:
-    """Load a `.keras` file as a network of batch 1; see `load_model` and `to_network`.
-
-    Args:
-        path: Of the `.keras` file.
-        card: The promises that it must keep: image shape and number of labels.
-
-    Raises:
-        ModelFileError: It cannot be loaded, or only by running code of its own.
-        NotAClassifierError: It is no network from this one image to these scores.
-    """
-    model = load_model(path)
-    check_keeps_card(path, model, card)
-    return to_network(model, card.preprocessing.shape)
-
-
 def load_model(path: Path) -> Any:
     """Load a `.keras` file, never running code that it carries.
 

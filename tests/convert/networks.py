@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from edgecls_convert.network import to_network
+from edgecls.contract.card import ModelCard
+from edgecls_convert.network import check_keeps_card, load_model, to_network
 from edgecls_convert.quiet import import_tensorflow
 from edgecls_convert.remedies.graph import Graph, read_graph
 
@@ -66,3 +68,10 @@ def pictures(count: int = 16, seed: int = 2) -> list[Any]:
 def scores_of(model: Any, images: list[Any]) -> Any:
     """(N, classes) of a Keras model."""
     return np.asarray(model(np.stack(images).astype(np.float32), training=False))
+
+
+def load_network(path: Path, card: ModelCard) -> Any:
+    """A `.keras` file as it is converted, checked against its card."""
+    model = load_model(path)
+    check_keeps_card(path, model, card)
+    return to_network(model, card.preprocessing.shape)

@@ -7,10 +7,10 @@ from edgecls.contract.flatbuffer import Table
 from edgecls.contract.modelfile import parse_model_file, to_bytes
 from edgecls.contract.quantization import QuantParams
 from edgecls.errors import ModelFileError
-from edgecls_convert.network import load_network
 from edgecls_convert.quantize import FLOAT, to_flatbuffer
 from edgecls_convert.quiet import import_tensorflow, quietly
 from edgecls_convert.rules import check_rules
+from tests.convert.networks import load_network
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,8 @@
 from edgecls.contract.flatbuffer import Table
 from edgecls.contract.structure import read_structure
 from edgecls.contract.tflite_metadata import METADATA_NAME, embed_metadata, read_metadata
-from edgecls_convert.network import load_network
 from edgecls_convert.quantize import FLOAT, to_flatbuffer
+from tests.convert.networks import load_network
 
 
 def test_every_buffer_starts_at_a_multiple_of_16_bytes(conversion):

@@ -8,8 +8,8 @@ import pytest
 from edgecls.contract.labels import Labels
 from edgecls.contract.preprocessing import Preprocessing
 from edgecls.errors import ModelFileError, NotAClassifierError
-from edgecls_convert.network import load_network
 from edgecls_convert.quiet import import_tensorflow, quietly
+from tests.convert.networks import load_network
 from tests.convert.runs import digits_card, small_network
 
 CARD = digits_card()

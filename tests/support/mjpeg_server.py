@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import threading
 from collections.abc import Callable, Sequence
-from typing import Final, Self
+from typing import Final
 
 import numpy as np
 
 from edgecls.imaging.opencv import cv2
+from tests.support.network_camera import NetworkCamera
 
 # Sends an answer to a request; the connection is closed when it returns.
 Answer = Callable[[socket.socket, bytes], None]
@@ -63,48 +63,22 @@ def then_silence(*pieces: bytes) -> Answer:
     return send
 
 
-class MjpegServer:
+class MjpegServer(NetworkCamera):
     """Answers each connection with the next answer, and with the last one for ever."""
 
     def __init__(self, *answers: Answer) -> None:
         self.requests: list[bytes] = []
         self._answers: Sequence[Answer] = answers
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self._clients: list[socket.socket] = []
-        self.port = self._listening.getsockname()[1]
-        threading.Thread(target=self._serve, name="camera", daemon=True).start()
+        super().__init__()
 
     def url(self, path: str = "/stream", login: str = "") -> str:
         """The address to open."""
         return f"http://{login}127.0.0.1:{self.port}{path}"
 
-    def close(self) -> None:
-        """Stop, and cut every connection."""
-        with contextlib.suppress(OSError):
-            self._listening.shutdown(socket.SHUT_RDWR)
-        self._listening.close()
-        for client in self._clients:
-            with contextlib.suppress(OSError):
-                client.shutdown(socket.SHUT_RDWR)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_wrong: object) -> None:
-        self.close()
-
-    def _serve(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                client = self._listening.accept()[0]
-                self._clients.append(client)
-                threading.Thread(target=self._answer, args=(client,), daemon=True).start()
-
     def _answer(self, client: socket.socket) -> None:
-        with client, contextlib.suppress(OSError):
-            request = b""
-            while b"\r\n\r\n" not in request and (more := client.recv(4096)):
-                request += more
-            self.requests.append(request)
-            number = min(len(self.requests), len(self._answers)) - 1
-            self._answers[number](client, request)
+        request = b""
+        while b"\r\n\r\n" not in request and (more := client.recv(4096)):
+            request += more
+        self.requests.append(request)
+        number = min(len(self.requests), len(self._answers)) - 1
+        self._answers[number](client, request)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import struct
-import threading
-from typing import Final, Self
+from typing import Final
 
 import numpy as np
 
 from edgecls.imaging.opencv import cv2
 from edgecls.sources.jpeg import find_scan
+from tests.support.network_camera import NetworkCamera
 
 SIZE: Final = (48, 64)
 _PACKET: Final = 1200
@@ -23,7 +22,7 @@ def picture(color: tuple[int, int, int]) -> bytes:
     return cv2.imencode(".jpg", np.full((*SIZE, 3), color[::-1], np.uint8))[1].tobytes()
 
 
-class RtspServer:
+class RtspServer(NetworkCamera):
     """Plays one picture, 50 times a second.
 
     Args:
@@ -49,51 +48,25 @@ class RtspServer:
         self._hangs_up = hangs_up
         self._is_mute = is_mute
         self._login = login
-        self._clients: list[socket.socket] = []
-        self._stopped = threading.Event()
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listening.getsockname()[1]
-        threading.Thread(target=self._serve, name="rtsp camera", daemon=True).start()
+        super().__init__()
 
     def url(self, login: str = "") -> str:
         """The address to open."""
         return f"rtsp://{login}127.0.0.1:{self.port}/live"
 
-    def close(self) -> None:
-        """Stop, and cut every connection."""
-        self._stopped.set()
-        for end in (self._listening, *self._clients):
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-        self._listening.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_wrong: object) -> None:
-        self.close()
-
-    def _serve(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                client = self._listening.accept()[0]
-                self._clients.append(client)
-                threading.Thread(target=self._talk, args=(client,), daemon=True).start()
-
-    def _talk(self, client: socket.socket) -> None:
-        with client, contextlib.suppress(OSError):
-            if self._is_mute:
-                self._stopped.wait()
-                return
-            text = ""
-            while more := client.recv(4096):
-                text += more.decode("latin-1")
-                while "\r\n\r\n" in text:
-                    request, _, text = text.partition("\r\n\r\n")
-                    self.requests.append(request)
-                    if self._reply(client, request):
-                        self._play(client)
-                        return
+    def _answer(self, client: socket.socket) -> None:
+        if self._is_mute:
+            self._stopped.wait()
+            return
+        text = ""
+        while more := client.recv(4096):
+            text += more.decode("latin-1")
+            while "\r\n\r\n" in text:
+                request, _, text = text.partition("\r\n\r\n")
+                self.requests.append(request)
+                if self._reply(client, request):
+                    self._play(client)
+                    return
 
     def _reply(self, client: socket.socket, request: str) -> bool:
         """Answer one request; returns whether to play now."""
