@@ -21,9 +21,9 @@ from edgecls.metrics import (
     Targets,
     calibration_error,
     measure_rejection,
-    temper,
     wilson_interval,
 )
+from edgecls.tempering import temper
 
 TARGET_PRECISION: Final = 0.95
 # A camera that says "unknown" more often than not is of no use to anybody.

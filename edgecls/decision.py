@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +14,10 @@ from edgecls.contract.card import Output
 from edgecls.contract.events import UNKNOWN, Prediction
 from edgecls.contract.labels import Labels
 from edgecls.errors import InvalidValueError
-from edgecls.presence import Presence, Stay
 from edgecls.smoothing import Change, Scores, Smoother, Steadiness
+
+if TYPE_CHECKING:  # imported only where its events are asked for
+    from edgecls.presence import Presence, Stay
 
 # Below so much time a rate by the hour says nothing.
 _LEAST_FOR_RATE_S: Final = 1.0
@@ -103,8 +105,11 @@ class Decider:
         self._smoother = None
         if is_sequence:
             self._smoother = Smoother(self._names, self._thresholds, settings.steadiness)
-        has_events = settings.has_label_events or bool(settings.held_s)
-        self._presence = Presence(settings.held_s) if has_events and is_sequence else None
+        self._presence: Presence | None = None
+        if is_sequence and (settings.has_label_events or settings.held_s):
+            from edgecls.presence import Presence
+
+            self._presence = Presence(settings.held_s)
 
     def decide(self, scores: Scores, time_s: float) -> Decision:
         """Decide about a frame.

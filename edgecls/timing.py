@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Mapping
+from array import array
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -17,21 +17,46 @@ class Latencies:
 
     def __init__(self, kept: int = KEPT) -> None:
         self._kept = kept
-        self._stages: dict[str, deque[float]] = {}
+        self._stages: dict[str, _Recent] = {}
 
     def add(self, latency_ms: Mapping[str, float]) -> None:
         """Note the stages of one frame."""
         for stage, value in latency_ms.items():
             if stage not in self._stages:
-                self._stages[stage] = deque(maxlen=self._kept)
-            self._stages[stage].append(value)
+                self._stages[stage] = _Recent(self._kept)
+            self._stages[stage].add(value)
 
-    def to_percentiles(self) -> dict[str, dict[str, float]]:
-        """Stage -> p50, p95 and p99 in ms, in the order in which the stages were first seen."""
-        return {stage: percentiles(values) for stage, values in self._stages.items()}
+    def to_percentiles(self, newest: int = KEPT) -> dict[str, dict[str, float]]:
+        """Stage -> p50, p95 and p99 in ms, in the order in which the stages were first seen.
+
+        Args:
+            newest: Of so many frames at most. Safe beside `add` in another thread.
+        """
+        stages = list(self._stages.items())
+        return {stage: percentiles(values.newest(newest)) for stage, values in stages}
 
 
-def percentiles(values_ms: deque[float] | list[float]) -> dict[str, float]:
+class _Recent:
+    """The newest so many values; eight bytes each, where a list of floats takes 32."""
+
+    def __init__(self, kept: int) -> None:
+        self._kept = kept
+        self._values = array("d")
+        self._next = 0  # to be written over, once all are there
+
+    def add(self, value: float) -> None:
+        if len(self._values) < self._kept:
+            self._values.append(value)
+        else:
+            self._values[self._next] = value
+            self._next = (self._next + 1) % self._kept
+
+    def newest(self, count: int) -> array[float]:
+        """The oldest of them first."""
+        return (self._values[self._next :] + self._values[: self._next])[-count:]
+
+
+def percentiles(values_ms: Sequence[float]) -> dict[str, float]:
     """p50, p95 and p99 of a list that is not empty, rounded to a microsecond."""
     found = np.percentile(np.fromiter(values_ms, np.float64), (50, 95, 99))
     return dict(zip(("p50", "p95", "p99"), (round(float(v), 3) for v in found), strict=True))

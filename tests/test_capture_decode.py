@@ -152,6 +152,30 @@ def test_decoding_overlaps_with_the_taker(open_capture: Opener) -> None:
     assert time.monotonic() - started < 0.9 * one_by_one_s
 
 
+def test_two_threads_decode_where_one_is_not_enough(open_capture: Opener) -> None:
+    decode_s, work_s, frames = 0.02, 0.005, 40
+    started = time.monotonic()
+    for _ in range(frames):  # what one decoding thread takes, on this machine at this moment
+        time.sleep(decode_s)
+    one_thread_s = time.monotonic() - started
+    capture = open_capture(JpegCamera(10_000), Decoder(decode_s))
+    indices: list[int] = []
+    started = time.monotonic()
+    while len(indices) < frames:
+        if (frame := capture.take()) is not None:
+            indices.append(frame.index)
+            time.sleep(work_s)
+    assert time.monotonic() - started < 0.9 * one_thread_s
+    assert indices == sorted(set(indices))
+
+
+def test_every_frame_of_a_fast_camera_is_accounted_for(open_capture: Opener) -> None:
+    capture = open_capture(JpegCamera(200), Decoder(0.002))
+    taken = take_all(capture, work_s=0.001)
+    assert len(taken) == capture.taken
+    assert capture.taken + capture.dropped + capture.unreadable == 200
+
+
 @pytest.mark.parametrize("work_s", [0.0, 0.03], ids=["decoded ahead", "decoded when taken"])
 def test_a_frame_that_cannot_be_decoded_is_counted_and_passed_over(
     open_capture: Opener, work_s: float

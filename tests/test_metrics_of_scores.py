@@ -16,9 +16,9 @@ from edgecls.metrics import (
     calibration_error,
     measure,
     measure_rejection,
-    temper,
 )
 from edgecls.runtimes import open_runtime
+from edgecls.tempering import temper
 from tests.support.tiny_model import write_tiny_model
 
 

@@ -43,6 +43,14 @@ def test_only_the_newest_count() -> None:
     assert latencies.to_percentiles()["invoke"]["p50"] == 2.0
 
 
+@pytest.mark.parametrize("seen", [2, 3, 4, 5, 6, 7])
+def test_so_many_of_the_newest_may_be_asked_for(seen: int) -> None:
+    latencies = Latencies(kept=3)
+    for value in range(seen):
+        latencies.add({"invoke": float(value)})
+    assert latencies.to_percentiles(newest=1)["invoke"]["p50"] == seen - 1
+
+
 def test_a_loop_that_never_ends_takes_no_more_memory() -> None:
     latencies = Latencies(kept=100)
     for value in range(100):

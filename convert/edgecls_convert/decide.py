@@ -14,7 +14,8 @@ from edgecls.classifier import Classifier
 from edgecls.console import ShowProgress
 from edgecls.contract.card import Output
 from edgecls.contract.modelfile import ModelFile
-from edgecls.metrics import measure, temper
+from edgecls.metrics import measure
+from edgecls.tempering import temper
 from edgecls_convert.parity import Comparison, score_pictures, targets_of
 from edgecls_convert.subsets import RunPictures, choose_stratified
 

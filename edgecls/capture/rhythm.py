@@ -42,6 +42,11 @@ class Rhythm:
         """A frame was decoded ahead."""
         self.develop_s = _follow(self.develop_s, seconds)
 
+    @property
+    def is_late(self) -> bool:
+        """Whether the taker will be back well before a frame could be decoded."""
+        return not self._is_here and self.due_in_s() < -self.develop_s / 4
+
     def due_in_s(self) -> float:
         """When to begin to decode, to be ready just as the taker comes; 0 or less for now."""
         if self._is_here:

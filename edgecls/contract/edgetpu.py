@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from edgecls.contract.edgetpu_rules import COMPILED_OPERATOR, Node, Rule, broken_rule, read_nodes
+from edgecls.contract.edgetpu_rules import Node, Rule, broken_rule, read_nodes
 from edgecls.contract.flatbuffer import Table
+from edgecls.contract.operators import EDGETPU
 from edgecls.contract.structure import Structure
 from edgecls.errors import DamagedModelError, ModelFileError
 
@@ -204,11 +205,6 @@ class Compiled:
     on_cpu: int
 
 
-def is_compiled(structure: Structure) -> bool:
-    """Whether a model is compiled for the Edge TPU, whatever its file is called."""
-    return COMPILED_OPERATOR in structure.operator_counts
-
-
 def read_compiled(flatbuffer: bytes, structure: Structure) -> Compiled | None:
     """What a compiled model needs; None for one that is not compiled.
 
@@ -219,13 +215,13 @@ def read_compiled(flatbuffer: bytes, structure: Structure) -> Compiled | None:
         executable.fbs of libedgetpu: the root table `Package`, whose first field is
         `min_runtime_version`.
     """
-    if not is_compiled(structure):
+    if not structure.is_compiled:
         return None
     tables = Table.root(flatbuffer).tables(2)[0].tables(3)
     programs = [
         table.raw(5)  # custom_options
         for operator, table in zip(structure.operators, tables, strict=True)
-        if operator.name == COMPILED_OPERATOR
+        if operator.name == EDGETPU
     ]
     versions = [_minimum_runtime(program) for program in programs]
     return Compiled(max(versions), len(programs), len(structure.operators) - len(programs))

@@ -13,9 +13,9 @@ from enum import Enum
 from typing import Final, TypeAlias
 
 from edgecls.contract.flatbuffer import Table
+from edgecls.contract.operators import EDGETPU
 from edgecls.contract.structure import Operator, Structure, Tensor
 
-COMPILED_OPERATOR: Final = "edgetpu-custom-op"
 MOST_SOFTMAX_VALUES: Final = 16_000
 _8_BITS: Final = ("uint8", "int8")
 
@@ -86,7 +86,7 @@ Check: TypeAlias = Callable[[Node], Rule | None]
 def broken_rule(node: Node) -> Rule | None:
     """The first rule that keeps an operator off the Edge TPU; None for one that it computes."""
     name = node.operator.name
-    if name == COMPILED_OPERATOR:
+    if name == EDGETPU:
         return None
     if name not in _TABLE or not node.outputs:
         return Rule.OPERATION

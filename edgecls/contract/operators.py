@@ -38,6 +38,7 @@ _NAMES = """
 """.split()
 
 CUSTOM = _NAMES.index("CUSTOM")
+EDGETPU = "edgetpu-custom-op"  # what the Edge TPU's compiler puts in place of the others
 
 
 def operator_name(code: int) -> str:

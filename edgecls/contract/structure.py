@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Final
 
 from edgecls.contract.flatbuffer import Table, damaged
-from edgecls.contract.operators import CUSTOM, operator_name
+from edgecls.contract.operators import CUSTOM, EDGETPU, operator_name
 from edgecls.contract.quantization import QuantParams
 from edgecls.errors import ModelFileError
 
@@ -108,6 +108,11 @@ class Structure:
             name: (count, max(o.version for o in self.operators if o.name == name))
             for name, count in counts.most_common()
         }
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether the model is compiled for the Edge TPU, whatever its file is called."""
+        return EDGETPU in self.operator_counts
 
     @cached_property
     def parameters(self) -> int:
@@ -262,8 +267,9 @@ def _check_data_flow(
             if written[index]:
                 raise damaged(f"a {operator.name:.40} writes a tensor that is already written")
             written[index] = True
-    if not all(written[index] for index in outputs):
-        raise damaged("an output of the graph is never written")
+    made = {index for operator in operators for index in operator.outputs}
+    if not made.issuperset(outputs):
+        raise damaged("an output of the graph is made by no operator")
 
 
 def _read_metadata(model: Table) -> dict[str, bytes]:

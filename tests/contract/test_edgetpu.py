@@ -12,7 +12,6 @@ from edgecls.contract.edgetpu import (
     Estimate,
     check_mapping,
     estimate_mapping,
-    is_compiled,
     read_compiled,
     runtime_number,
 )
@@ -344,8 +343,8 @@ def test_just_enough_mapped_operators_are_not_refused() -> None:
 
 
 def test_a_compiled_model_is_known_by_its_operator_and_not_by_its_name() -> None:
-    assert is_compiled(read_structure(compiled_bytes(TinyModel())))
-    assert not is_compiled(read_structure(tiny_model_bytes()))
+    assert read_structure(compiled_bytes(TinyModel())).is_compiled
+    assert not read_structure(tiny_model_bytes()).is_compiled
     assert read_compiled(tiny_model_bytes(), read_structure(tiny_model_bytes())) is None
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from edgecls.contract.edgetpu_rules import COMPILED_OPERATOR
+from edgecls.contract.operators import EDGETPU
 from tests.support.edited_model import edited
 from tests.support.tiny_model import TinyModel, build
 
@@ -48,7 +48,7 @@ def _compile(parts: Any, minimum_runtime: int) -> None:
     graph = parts.subgraphs[0]
     code = schema.OperatorCodeT()
     code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.CUSTOM
-    code.customCode, code.version = COMPILED_OPERATOR, 1
+    code.customCode, code.version = EDGETPU, 1
     operator = schema.OperatorT()
     operator.inputs, operator.outputs = list(graph.inputs), list(graph.outputs)
     operator.customOptions = np.frombuffer(program(minimum_runtime), np.uint8)

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from edgecls.calibration import Calibration, Certainty, calibrate, measure_certainty
 from edgecls.contract.labels import Labels
-from edgecls.metrics import Quality, ScoreBin, bin_scores, measure, temper
+from edgecls.metrics import Quality, ScoreBin, bin_scores, measure
+from edgecls.tempering import temper
 from edgecls_train.dataset import Dataset
 from edgecls_train.fit import predict
 from edgecls_train.split import Positions, Split

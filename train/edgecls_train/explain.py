@@ -17,7 +17,7 @@ from edgecls.contract.run import RunFolder
 from edgecls.errors import InvalidValueError, ModelFileError
 from edgecls.imaging.decode import Frame
 from edgecls.imaging.prepare import Image, prepare
-from edgecls.metrics import temper
+from edgecls.tempering import temper
 from edgecls_train.backend import load_keras
 from edgecls_train.heatmap import GradCam, HeatMap, occlusion_map, occlusion_positions, overlay
 from edgecls_train.plots import draw_pair
@@ -162,7 +162,7 @@ def _open_run(run: RunFolder, method: Method | None) -> Explainer:
 def _open_keras(path: Path, card: ModelCard, method: Method | None) -> Explainer:
     keras = load_keras()
     try:
-        model = keras.saving.load_model(path, compile=False)
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except (OSError, ValueError, TypeError) as wrong:
         reason = str(wrong).splitlines()[0] if str(wrong) else type(wrong).__name__
         raise ModelFileError(
