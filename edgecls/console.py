@@ -6,11 +6,12 @@ Only `cli` modules print; rooms below are given an `Advance` or a `ShowProgress`
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Final, Protocol, TypeAlias
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from typing import IO, Any, Final, Protocol, TypeAlias
 
 _PLAIN_INTERVAL_S: Final = 5.0
 
@@ -29,6 +30,44 @@ class OpenAdvance(Protocol):
     """An `Advance` that may also be told the total, as soon as it is known."""
 
     def __call__(self, done: int, note: str = "", *, total: int | None = None) -> None: ...
+
+
+@contextmanager
+def redirected(*descriptors: int, to: IO[Any]) -> Iterator[None]:
+    """Send what is written to descriptors elsewhere, by native libraries too.
+
+    Descriptors belong to the whole process: keep the block short, and show no progress inside it.
+
+    Args:
+        descriptors: 1 for standard output, 2 for standard error; a closed one disturbs nobody.
+        to: An open file.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    with ExitStack() as undo:
+        for descriptor in descriptors:
+            with suppress(OSError):
+                saved = os.dup(descriptor)
+                undo.callback(os.close, saved)
+                undo.callback(os.dup2, saved, descriptor)
+                os.dup2(to.fileno(), descriptor)
+        yield
+
+
+def silence_libraries() -> None:
+    """Send what C libraries print to stderr nowhere, from now on; Python's own stderr stays.
+
+    Decoders complain of every damaged frame of a camera, thirty times a second and without end.
+    What matters of it comes back as an error, and is told in our words.
+    """
+    import ctypes
+
+    with suppress(OSError, ValueError, AttributeError):  # another C library than Linux has
+        library = ctypes.CDLL(None)
+        library.fopen.restype = ctypes.c_void_p
+        nowhere = library.fopen(os.devnull.encode(), b"w")
+        if nowhere:
+            ctypes.c_void_p.in_dll(library, "stderr").value = nowhere
 
 
 def json_line(value: Any) -> str:

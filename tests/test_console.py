@@ -22,11 +22,14 @@ ODD_NAMES = [
 ]
 
 
+@pytest.mark.fault(20)
 @pytest.mark.parametrize(("name", "shown"), ODD_NAMES)
 def test_a_terminal_is_shown_what_it_must_not_obey(name: str, shown: str) -> None:
     assert printable(name) == shown
 
 
+@pytest.mark.fault(20)
+@pytest.mark.fault(34)
 @pytest.mark.parametrize(("name", "_shown"), ODD_NAMES)
 def test_a_json_line_is_one_line_of_ascii_and_loses_nothing(name: str, _shown: str) -> None:
     line = json_line({"file": name})

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+from edgecls.console import redirected
 from edgecls.errors import NotInstalledError
 
 
@@ -17,21 +18,13 @@ def quietly() -> Iterator[None]:
     """Drop everything that is printed meanwhile, by Python and by C++ alike.
 
     TensorFlow's converter prints to stdout and stderr past every log level, so only redirecting
-    the descriptors silences it. They belong to the whole process: keep this block short, and show
-    no progress inside it.
+    the descriptors silences it.
     """
-    sys.stdout.flush()
-    sys.stderr.flush()
     with contextlib.ExitStack() as undo:
         undo.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")
         nowhere = undo.enter_context(open(os.devnull, "w", encoding="utf-8"))
-        for descriptor in (1, 2):
-            with contextlib.suppress(OSError):  # closed: then nobody is disturbed
-                saved = os.dup(descriptor)
-                undo.callback(os.close, saved)
-                undo.callback(os.dup2, saved, descriptor)
-                os.dup2(nowhere.fileno(), descriptor)
+        undo.enter_context(redirected(1, 2, to=nowhere))
         undo.enter_context(contextlib.redirect_stdout(nowhere))
         undo.enter_context(contextlib.redirect_stderr(nowhere))
         yield

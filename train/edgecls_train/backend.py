@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from edgecls.console import redirected
 from edgecls.errors import NotInstalledError
 
 
@@ -94,11 +95,5 @@ def library_versions() -> dict[str, str]:
 @contextlib.contextmanager
 def quiet_stderr() -> Iterator[None]:
     """Hold back what native libraries write to the descriptor; show no progress meanwhile."""
-    sys.stderr.flush()
-    with contextlib.ExitStack() as undo:
-        nowhere = undo.enter_context(open(os.devnull, "wb"))
-        saved = os.dup(2)
-        undo.callback(os.close, saved)
-        undo.callback(os.dup2, saved, 2)
-        os.dup2(nowhere.fileno(), 2)
+    with open(os.devnull, "wb") as nowhere, redirected(2, to=nowhere):
         yield
