@@ -150,6 +150,7 @@ def test_stopping_a_recording_drops_nothing(bench: Callable[..., Bench]) -> None
     assert (capture.taken, capture.dropped) == (1, 0)
 
 
+@pytest.mark.fault(54)
 def test_frames_that_cannot_be_decoded_are_counted_and_passed_over(
     bench: Callable[..., Bench],
 ) -> None:
@@ -182,6 +183,7 @@ def test_a_lost_camera_is_opened_again_and_its_numbers_go_on(bench: Callable[...
     assert capture.failure is None
 
 
+@pytest.mark.fault(42)
 def test_opening_again_is_tried_until_it_works(bench: Callable[..., Bench]) -> None:
     over = bench(
         ScriptedSource(None, SourceError("unplugged")),
@@ -191,7 +193,7 @@ def test_opening_again_is_tried_until_it_works(bench: Callable[..., Bench]) -> N
     start = time.monotonic()
     over.start()
     assert over.take_all() == [0, 1]
-    assert 1.5 <= time.monotonic() - start < patience(3.0)  # half a second, then a whole one
+    assert 0.3 <= time.monotonic() - start < patience(2.0)  # a tenth of a second, then two
     assert [state for state, _ in over.states()] == ["lost", "back"]
 
 
@@ -239,6 +241,7 @@ def test_closing_lets_go_of_the_source(bench: Callable[..., Bench]) -> None:
     assert camera.is_closed
 
 
+@pytest.mark.fault(77)
 def test_a_source_that_hangs_in_a_read_does_not_hold_up_the_end(
     bench: Callable[..., Bench],
 ) -> None:

@@ -42,6 +42,7 @@ class HangingSink(FakeSink):
 
 
 class TestSinks:
+    @pytest.mark.fault(76)
     def test_a_sink_that_hangs_neither_slows_nor_holds_up_a_live_loop(
         self, tiny: Classifier
     ) -> None:
@@ -56,6 +57,7 @@ class TestSinks:
         # Of all events before the summary one is in its hands and the newest are in its queue.
         assert summary.sink_drops == {"fake": len(quick.events) - 1 - 1 - QUEUE_LIMIT}
 
+    @pytest.mark.fault(76)
     def test_a_sink_that_hangs_changes_nothing_in_the_frame_rate(self, tiny: Classifier) -> None:
         source = "fake:colors?fps=20&frames=24"
         freely = make_loop(source, tiny).run()
@@ -110,6 +112,7 @@ class TestSources:
         assert isinstance(summary, SummaryEvent)
         assert summary.classified == 3
 
+    @pytest.mark.fault(43)
     def test_a_camera_that_is_lost_is_back_and_its_numbers_go_on(self, tiny: Classifier) -> None:
         sink = FakeSink()
         loop = make_loop("fake:colors?fps=100&fail_after=5", tiny, sink, max_frames=8)
@@ -132,6 +135,7 @@ class TestSources:
             Loop(BuggySource, tiny, [sink]).run()
         assert isinstance(sink.events[-1], SummaryEvent)
 
+    @pytest.mark.fault(45)
     def test_a_source_that_hangs_can_be_stopped(self, tiny: Classifier) -> None:
         gate = threading.Event()
 

@@ -8,16 +8,15 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from edgecls.capture.health import Health
+from edgecls.capture.opening import Opener
 from edgecls.capture.problems import Problems
 from edgecls.capture.rhythm import Rhythm, Waits
-from edgecls.contract.events import Event, SourceEvent, UnreadableEvent
+from edgecls.contract.events import Event
 from edgecls.errors import EdgeclsError, InvalidValueError, PictureError, SourceError
 from edgecls.imaging.captured import CapturedFrame
 from edgecls.sources import Source
 
-_FIRST_RETRY_S: Final = 0.5
-# With the opening itself, a camera that is plugged in again is back within 5 s.
-_LAST_RETRY_S: Final = 4.0
 _POLL_S: Final = 0.1
 # Stopping must take less than 2 s in all, whatever hangs.
 _CLOSE_S: Final = 0.5
@@ -30,10 +29,6 @@ _FRESH_S: Final = 0.005
 Develop = Callable[[CapturedFrame], CapturedFrame]
 
 
-def _as_it_is(frame: CapturedFrame) -> CapturedFrame:
-    return frame
-
-
 class Capture:
     """The newest frame of a source, ready for the classifier.
 
@@ -43,13 +38,16 @@ class Capture:
 
     Decoding overlaps with the classifier: when the taker is about to come back, the frame that
     arrives is decoded by the reading thread. How long the taker stays away is learnt; a slow one
-    finds the newest frame all the same, and decodes it itself.
+    finds the newest frame all the same, and decodes it itself. Where a source has more frames than
+    one thread can decode, and the taker is back before a frame could be ready, the taker decodes
+    that one and the reading thread the next: two cores are better than one.
 
     Args:
         open_source: Called for the first time by `open`, and again whenever the source is lost.
         stop: Set from outside to end everything.
         emit: Takes the events `lost`, `back` and `unreadable`.
         develop: Makes a frame ready: decodes it, turns it, cuts it.
+        health: Looks at a camera's frames; the default one tells nothing.
     """
 
     def __init__(
@@ -57,14 +55,16 @@ class Capture:
         open_source: Callable[[], Source],
         stop: threading.Event,
         emit: Callable[[Event], None],
-        develop: Develop = _as_it_is,
+        develop: Develop = lambda frame: frame,
+        health: Health | None = None,
     ) -> None:
         self.taken = 0
         self.dropped = 0
-        self.unreadable = 0
         self.waits = Waits()
         self.failure: Exception | None = None
-        self._open_source = open_source
+        self._health = health or Health(emit, warn_s=0.0)
+        self._opener = Opener(open_source, stop, emit, self._health)
+        self.losses = self._opener.losses
         self._source: Source | None = None
         self._stop = stop
         self._emit = emit
@@ -75,9 +75,9 @@ class Capture:
         self._ready: CapturedFrame | None = None
         self._ready_s = 0.0
         self._is_developing = False
+        self._is_shared = False
         self._has_developed = False
-        self._problems = Problems()
-        self._passed_on = 0
+        self._problems, self._passed_on = Problems(), 0
         self._media_s = 0.0
         self._rhythm = Rhythm()
         self._has_ended = False
@@ -86,9 +86,9 @@ class Capture:
         self._wanted = threading.Condition(self._lock)
         self._thread = threading.Thread(target=self._work, name="capture", daemon=True)
 
-    def open(self) -> Source:
-        """Open for the first time, in the caller's thread, so that its errors are the caller's."""
-        self._source = self._open_source()
+    def open(self, unless: threading.Event | None = None) -> Source:
+        """Open for the first time; its errors are the caller's. `NoSource` once `unless` is set."""
+        self._source = self._opener.open_unless(unless or self._stop)
         return self._source
 
     def start(self) -> None:
@@ -118,7 +118,13 @@ class Capture:
                 self._raw = None
             self._rhythm.go()
             self._wanted.notify()
+            self._is_shared = False
         return self._hand_over(frame) if is_developed else self._develop_now(frame)
+
+    @property
+    def unreadable(self) -> int:
+        """How many frames could not be decoded."""
+        return self._problems.count
 
     @property
     def is_over(self) -> bool:
@@ -140,7 +146,7 @@ class Capture:
     def _pick(self) -> CapturedFrame | None:
         """What would be taken now; a frame that has grown old is given up for a newer one."""
         if self._is_developing:
-            return None  # it is newer than what waits, and nearly there
+            return self._raw if self._is_shared else None  # else it is nearly there
         if self._ready is not None and self._raw is not None:
             if time.monotonic() - self._ready_s <= max(_FRESH_S, 2 * self._rhythm.develop_s):
                 return self._ready
@@ -167,37 +173,28 @@ class Capture:
         started = time.monotonic()
         developed = self._try_to_develop(frame)
         self.waits.decode_s += time.monotonic() - started
+        with self._lock:
+            self._rhythm.go()
         return None if developed is None else self._hand_over(developed)
 
     def _try_to_develop(self, frame: CapturedFrame) -> CapturedFrame | None:
         try:
             developed = self._develop(frame)
-        except InvalidValueError as wrong:
-            if not self._has_developed:
+        except (InvalidValueError, PictureError) as wrong:
+            if isinstance(wrong, InvalidValueError) and not self._has_developed:
                 raise  # a region that was never inside; later the camera's size has changed
             self._note_unreadable(wrong)
             return None
-        except PictureError as wrong:
-            self._note_unreadable(wrong)
-            return None
         self._has_developed = True
+        self._health.see_pixels(developed.pixels)
         return developed
 
     def _note_unreadable(self, wrong: EdgeclsError) -> None:
-        with self._lock:
-            self.unreadable += 1
-            is_live = self._source is not None and self._source.is_live
-            self._problems.add(None if is_live else self._passed_on, wrong.problem)
+        self._problems.add(self._source, self._passed_on, wrong.problem)
 
     def _tell_problems(self, taken: int) -> None:
-        """Say what was unreadable before the frame that follows `taken` others."""
-        source = self._source
-        with self._lock:
-            problems = self._problems.pop(taken)
-        for reason in problems:
-            is_live = source is not None and source.is_live
-            time_s = time.time() if is_live else self._media_s
-            self._emit(UnreadableEvent(time_s, source.name if source else "", reason))
+        for event in self._problems.pop(taken, self._source, self._media_s):
+            self._emit(event)
 
     def _work(self) -> None:
         try:
@@ -214,14 +211,17 @@ class Capture:
     def _read_from(self, source: Source) -> Source | None:
         """Read one frame; returns the source to go on with, None at the end."""
         try:
+            started = time.monotonic()
             frame = source.read()
+            self._read_s = time.monotonic() - started
         except PictureError as wrong:
             self._note_unreadable(wrong)
             return source
         except SourceError as wrong:
             if not source.is_live:
                 raise
-            return self._reopen(source, wrong)
+            self._first_index = self._next_index
+            return self._opener.open_again(source, wrong)
         if frame is None:
             source.close()
             return None
@@ -229,6 +229,7 @@ class Capture:
             frame = dataclasses.replace(frame, index=frame.index + self._first_index)
         self._next_index = frame.index + 1
         if source.is_live:
+            self._health.see(frame, started + self._read_s, self._read_s)
             self._keep_newest(frame)
         else:
             self._pass_on(frame)
@@ -249,16 +250,26 @@ class Capture:
 
     def _keep_newest(self, frame: CapturedFrame) -> None:
         with self._lock:
-            self.dropped += self._raw is not None
-            self._raw = frame
-            if frame.pixels is not None:
-                self._arrived.notify()
+            has_taker_its_own = self._is_shared and self._raw is not None
+            if not has_taker_its_own and not self._is_mine(frame):
                 return
-            if not self._wait_until_due(frame):
-                return  # the taker is away; it will look here when it comes
-            self._raw = None
             self._is_developing = True
         self._develop_ahead(frame)
+
+    def _is_mine(self, frame: CapturedFrame) -> bool:
+        """Whether the reading thread is to decode the newest frame, and now."""
+        self.dropped += self._raw is not None
+        self._raw = frame
+        if frame.pixels is not None:
+            self._arrived.notify()
+            return False
+        if not self._wait_until_due(frame):
+            return False  # the taker is away; it will look here when it comes
+        if self._read_s < self._rhythm.develop_s / 4 and self._rhythm.is_late:
+            self._is_shared = True
+            return False
+        self._raw = None
+        return True
 
     def _wait_until_due(self, frame: CapturedFrame) -> bool:
         """Whether to decode the newest frame now; a moment is waited for that."""
@@ -280,22 +291,10 @@ class Capture:
         developed = self._try_to_develop(frame)
         with self._lock:
             self._is_developing = False
+            if self._is_shared and self._raw is not None:
+                self._raw, self._is_shared = None, False  # the taker did not come: this is newer
+                self.dropped += 1
             self._ready = developed
             self._ready_s = time.monotonic()
             self._rhythm.learn_develop(self._ready_s - started)
             self._arrived.notify()
-
-    def _reopen(self, source: Source, wrong: SourceError) -> Source | None:
-        source.close()
-        self._emit(SourceEvent("lost", time.time(), source.name, wrong.problem))
-        self._first_index = self._next_index
-        delay_s = _FIRST_RETRY_S
-        while not self._stop.wait(delay_s):
-            try:
-                opened = self._open_source()
-            except SourceError:
-                delay_s = min(delay_s * 2, _LAST_RETRY_S)
-            else:
-                self._emit(SourceEvent("back", time.time(), source.name))
-                return opened
-        return None

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
+import dataclasses
 import mmap
 import os
-import signal
-import socket
-import subprocess
-import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 
+from edgecls.child import Child, ChildFailedError, open_memory
 from edgecls.contract.modelfile import ModelFile
 from edgecls.contract.structure import Tensor as TensorOfFile
 from edgecls.runtimes import Tensor
 
 LOAD_LIMIT_S: Final = 30.0
 RUN_LIMIT_S: Final = 5.0
-_MOST_MESSAGE_BYTES: Final = 1 << 16
-_SHOWN_STDERR_BYTES: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,32 +79,32 @@ class Worker:
         self.devices: tuple[tuple[str, str], ...] = ()
         self._job = job
         self._step = "start"
-        self._files: list[int] = []
-        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # closed by `close`
-        self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        files: list[int] = []
         try:
             if model is not None:
-                self._map_tensors(model.input, model.output)
-            self._process = self._spawn(theirs, model)
+                files = [self._map_tensors(model.input, model.output), _lay_out(model)]
+            self._child = Child("edgecls.runtimes.worker_main", self._describe(files), files)
         except OSError as wrong:
-            self._release()
             raise WorkerFailedError("start", "no process", str(wrong)) from wrong
         finally:
-            theirs.close()
+            for descriptor in files:  # mapped by both, or inherited
+                os.close(descriptor)
         try:
             self._load(wants_model=model is not None)
         except BaseException:
             self.close()
             raise
-        self._close_files()  # mapped by both, or read: nobody needs them any more
 
     @property
     def pid(self) -> int:
         """Of the child."""
-        return self._process.pid
+        return self._child.pid
 
-    def run(self) -> Tensor:
+    def run(self, limit_s: float | None = None) -> Tensor:
         """Run the model on what `image` holds.
+
+        Args:
+            limit_s: Longest time that it may take; that of the job where nothing is said.
 
         Returns:
             A copy of the raw output, (classes,).
@@ -120,68 +113,29 @@ class Worker:
             WorkerFailedError: The child failed; it is gone by then.
         """
         self._step = "run"
-        with contextlib.suppress(OSError):  # it is gone, and `_receive` will find out why
-            self._line.send(b"run")
-        self._receive(self._job.run_limit_s)
+        self._child.tell({})
+        self._receive(self._job.run_limit_s if limit_s is None else limit_s)
         return self._scores.copy()
 
     def close(self) -> None:
         """End the child, whatever it does; may be called twice."""
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.wait()
-        self._release()
+        self._child.close()
 
-    def _release(self) -> None:
-        self._line.close()
-        self._stderr.close()
-        self._close_files()
-
-    def _close_files(self) -> None:
-        for descriptor in self._files:
-            os.close(descriptor)
-        self._files = []
-
-    def _map_tensors(self, image: TensorOfFile, scores: TensorOfFile) -> None:
+    def _map_tensors(self, image: TensorOfFile, scores: TensorOfFile) -> int:
         """Memory that both processes see: the image, and behind it the scores."""
         image_type, scores_type = np.dtype(image.dtype), np.dtype(scores.dtype)
         split = image.elements * image_type.itemsize
         size = split + scores.elements * scores_type.itemsize
-        descriptor = _open_memory("tensors")
-        self._files.append(descriptor)
-        os.ftruncate(descriptor, size)
+        descriptor = open_memory("tensors", size)
         shared = mmap.mmap(descriptor, size)
         self.image: Tensor = np.frombuffer(shared, image_type, image.elements).reshape(image.shape)
         self._scores: Tensor = np.frombuffer(shared, scores_type, scores.elements, split)
+        return descriptor
 
-    def _spawn(self, theirs: socket.socket, model: ModelFile | None) -> subprocess.Popen[bytes]:
-        job = {
-            "line": theirs.fileno(),
-            "engine": self._job.engine,
-            "threads": self._job.threads,
-            "library": self._job.library,
-            "options": dict(self._job.options),
-            "load_limit_s": self._job.load_limit_s,
-            "run_limit_s": self._job.run_limit_s,
-            "memory_bytes": self._job.memory_bytes,
-            "tensors": self._files[0] if model else 0,
-            "model": 0,
-        }
-        if model is not None:
-            descriptor = _open_memory("model")
-            self._files.append(descriptor)
-            with open(descriptor, "wb", closefd=False) as file:
-                file.write(model.flatbuffer)
-            job["model"] = descriptor
-        return subprocess.Popen(
-            # -P: nothing in the current folder is taken for a module.
-            [sys.executable, "-P", "-m", "edgecls.runtimes.worker_main", json.dumps(job)],
-            stdin=subprocess.DEVNULL,
-            stdout=self._stderr,
-            stderr=self._stderr,
-            pass_fds=(theirs.fileno(), *self._files),
-            start_new_session=True,
-        )
+    def _describe(self, files: list[int]) -> dict[str, Any]:
+        """What the child is told of its job; `tensors` and `model` are descriptors, or 0."""
+        tensors, model = files or (0, 0)
+        return {**dataclasses.asdict(self._job), "tensors": tensors, "model": model}
 
     def _load(self, *, wants_model: bool) -> None:
         while True:
@@ -196,47 +150,15 @@ class Worker:
                 return
 
     def _receive(self, limit_s: float) -> dict[str, Any]:
-        """The next message of the child; what went wrong instead, after ending it."""
-        self._line.settimeout(limit_s)
         try:
-            packet = self._line.recv(_MOST_MESSAGE_BYTES)
-        except TimeoutError:
-            self._process.kill()
-            self._process.wait()
-            raise self._failure("hang", f"no answer in {limit_s:g} s") from None
-        except OSError:
-            packet = b""
-        if not packet:
-            raise self._failure(self._wait_for_end(), self._last_words())
-        try:
-            message: dict[str, Any] = json.loads(packet)
-        except ValueError as wrong:
-            self._process.kill()
-            raise self._failure("nonsense", f"its answer is none: {packet[:80]!r}") from wrong
-        if "failed" in message:
-            raise self._failure(str(message["failed"]), str(message["text"]))
-        return message
-
-    def _failure(self, kind: str, text: str) -> WorkerFailedError:
-        return WorkerFailedError(self._step, kind, text, self.version)
-
-    def _wait_for_end(self) -> str:
-        """How a child ended that closed its line."""
-        try:
-            status = self._process.wait(1.0)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            status = self._process.wait()
-        if status == -signal.SIGALRM:
-            return "hang"
-        return signal.Signals(-status).name if status < 0 else f"exit status {status}"
-
-    def _last_words(self) -> str:
-        self._stderr.seek(0, os.SEEK_END)
-        self._stderr.seek(max(0, self._stderr.tell() - _SHOWN_STDERR_BYTES))
-        return self._stderr.read().decode("utf-8", "replace").strip()
+            return self._child.receive(limit_s)
+        except ChildFailedError as failed:
+            raise WorkerFailedError(self._step, failed.kind, failed.text, self.version) from failed
 
 
-def _open_memory(name: str) -> int:
-    """A file in memory, which goes with its last user."""
-    return os.memfd_create(f"edgecls-{name}", os.MFD_CLOEXEC)
+def _lay_out(model: ModelFile) -> int:
+    """The flatbuffer in memory that a child can read."""
+    descriptor = open_memory("model")
+    with open(descriptor, "wb", closefd=False) as file:
+        file.write(model.flatbuffer)
+    return descriptor

@@ -8,36 +8,29 @@ from __future__ import annotations
 
 import ctypes
 import importlib
-import json
 import mmap
 import os
 import resource
-import signal
 import socket
-import sys
 from typing import Any
+
+from edgecls.child.inside import begin, give_up, limit, say
 
 _ENGINES = {
     "litert": "ai_edge_litert.interpreter",
     "tflite_runtime": "tflite_runtime.interpreter",
 }
-# What the child writes to stderr is kept in a file for the parent, and never more than this.
-_MOST_STDERR_BYTES = 1 << 20
 
 
 def main() -> None:
-    """Do one job, described by the only argument."""
-    job = json.loads(sys.argv[1])
-    line = socket.socket(fileno=job["line"])
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends the child
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (_MOST_STDERR_BYTES, _MOST_STDERR_BYTES))
+    """Do one job."""
+    line, job = begin()
     if job["memory_bytes"]:
-        resource.setrlimit(resource.RLIMIT_AS, (job["memory_bytes"], job["memory_bytes"]))
+        limit(resource.RLIMIT_AS, job["memory_bytes"])
     try:
         _work(job, line)
     except BaseException as wrong:  # noqa: BLE001  # the parent judges what is wrong
-        _say(line, failed=type(wrong).__name__, text=str(wrong))
+        give_up(line, wrong)
     # Not through Python's end: libraries of others crash there, after all is done.
     os._exit(0)
 
@@ -45,16 +38,16 @@ def main() -> None:
 def _work(job: dict[str, Any], line: socket.socket) -> None:
     delegates = []
     if job["library"]:
-        _start(job, line, "library")
-        _say(line, **_describe_library(job["library"]))
+        say(line, doing="library")
+        say(line, **_describe_library(job["library"]))
     if not job["model"]:
         return
-    _start(job, line, "engine")
+    say(line, doing="engine")
     engine = importlib.import_module(_ENGINES[job["engine"]])
     if job["library"]:
-        _start(job, line, "delegate")
+        say(line, doing="delegate")
         delegates.append(engine.load_delegate(job["library"], job["options"]))
-    _start(job, line, "load")
+    say(line, doing="load")
     interpreter = engine.Interpreter(
         model_content=_read(job["model"]),
         num_threads=job["threads"],
@@ -75,25 +68,12 @@ def _serve(job: dict[str, Any], line: socket.socket, interpreter: Any) -> None:
     end = split + scores().nbytes
     if end > shared.size:
         raise ValueError(f"its tensors need {end} bytes, the file promises {shared.size}")
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    _say(line, done="load")
+    say(line, done="load")
     while line.recv(16):  # empty: the parent is gone
-        # The kernel ends a run that hangs even if the parent is not there to do it.
-        signal.setitimer(signal.ITIMER_REAL, job["run_limit_s"] + 1)
         image().reshape(-1).view(np.uint8)[:] = shared[:split]
         interpreter.invoke()
         shared[split:end] = scores().reshape(-1).view(np.uint8)
-        signal.setitimer(signal.ITIMER_REAL, 0)
         line.send(b"{}")
-
-
-def _start(job: dict[str, Any], line: socket.socket, step: str) -> None:
-    signal.setitimer(signal.ITIMER_REAL, job["load_limit_s"] + 1)
-    _say(line, doing=step)
-
-
-def _say(line: socket.socket, **message: Any) -> None:
-    line.send(json.dumps(message)[:60_000].encode())
 
 
 def _read(descriptor: int) -> bytes:

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Final, Literal, Protocol, Self, TypeAlias, get_args
 
 from edgecls.contract.address import redact_url
-from edgecls.errors import InvalidValueError, SourceError
+from edgecls.errors import InvalidValueError, NoSuchSourceError
 from edgecls.imaging.captured import CapturedFrame
 
 __all__ = [
@@ -20,15 +20,18 @@ __all__ = [
     "PixelFormat",
     "Source",
     "SourceWishes",
+    "can_come_back",
     "known_sources",
+    "open_here",
     "open_source",
 ]
 
 PixelFormat: TypeAlias = Literal["auto", "MJPG", "YUYV"]
 
 
-# Of the timeout: noticing, closing and opening again must fit into it as well.
-_SILENT_SHARE: Final = 0.8
+# Of the timeout: closing and opening again must fit into it as well, and on the smallest boards a
+# process that reads a camera takes over a second to start.
+_SILENT_SHARE: Final = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class SourceWishes:
         pixel_format: How a V4L2 camera sends them; `auto` prefers MJPG, as USB is slow.
         model_size: (height, width) of the image that the model takes, for cameras that can resize.
         timeout_s: For connecting, and between two frames.
+        memory_mb: What the process of a source may take that is read by one, in 10^6 bytes.
     """
 
     size: tuple[int, int] | None = None
@@ -48,6 +52,7 @@ class SourceWishes:
     pixel_format: PixelFormat = "auto"
     model_size: tuple[int, int] | None = None
     timeout_s: float = 5.0
+    memory_mb: float = 400.0
 
     def __post_init__(self) -> None:
         if self.size is not None and not all(1 <= side <= 1 << 14 for side in self.size):
@@ -63,6 +68,8 @@ class SourceWishes:
             )
         if not 0 < self.timeout_s <= 3600:
             raise InvalidValueError(f"the timeout is {self.timeout_s} s, wanted 0 to 3600")
+        if not 0 < self.memory_mb <= 1e6:
+            raise InvalidValueError(f"the memory of a source is {self.memory_mb} MB, wanted more")
 
     @property
     def silence_s(self) -> float:
@@ -77,6 +84,7 @@ class Source(Protocol):
     is_live: bool
     is_sequence: bool  # whether one frame says something of the next
     warnings: tuple[str, ...]  # what was asked for and not given, a line each
+    rate: float  # frames a second that it says it gives; 0 where it does not say
 
     def read(self) -> CapturedFrame | None:
         """The next frame; None at the end.
@@ -103,6 +111,7 @@ class Closing:
     """Makes a source usable in a `with` statement."""
 
     warnings: tuple[str, ...] = ()
+    rate: float = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -144,15 +153,39 @@ _PICTURE_SUFFIXES: Final = frozenset(
 )
 
 
+# Read by libraries that a thread cannot be ended in: FFmpeg and libcamera.
+_ISOLATED: Final = frozenset(("rtsp", "picamera"))
+# What may be absent now and there later.
+_DEVICES: Final = frozenset(("camera", "picamera", "http", "rtsp", "fake"))
+
+
 def open_source(text: str, wishes: SourceWishes | None = None) -> Source:
-    """Open what the user wrote after `--source`.
+    """Open what the user wrote after `--source`, in a process of its own where that is safer.
 
     Raises:
         SourceError: No such source, or it cannot be opened; the hint names the others.
     """
-    module = importlib.import_module(SOURCES[_kind_of(text)][0])
-    opened: Source = module.open_source(text, wishes or SourceWishes())
+    kind = _kind_of(text)
+    if kind not in _ISOLATED:
+        return open_here(kind, text, wishes or SourceWishes())
+    from edgecls.sources.isolated import IsolatedSource
+
+    return IsolatedSource(kind, text, wishes or SourceWishes())
+
+
+def open_here(kind: str, text: str, wishes: SourceWishes) -> Source:
+    """Open a source of a known kind in this process; see `open_source` for errors."""
+    opened: Source = importlib.import_module(SOURCES[kind][0]).open_source(text, wishes)
     return opened
+
+
+def can_come_back(text: str) -> bool:
+    """Whether this is a camera, which may be absent now and there later.
+
+    Raises:
+        NoSuchSourceError: It is nothing that could ever be opened.
+    """
+    return _kind_of(text) in _DEVICES
 
 
 def known_sources() -> str:
@@ -172,16 +205,16 @@ def _kind_of(text: str) -> str:
     if path.is_file():
         return "images" if path.suffix.lower() in _PICTURE_SUFFIXES else "video"
     if text and path.exists():
-        raise SourceError(
+        raise NoSuchSourceError(
             f"{text!r} is a pipe, a socket or a device that is no camera",
             hint=f"known sources: {known_sources()}",
         )
     if scheme is not None:
-        raise SourceError(
+        raise NoSuchSourceError(
             f"sources of the kind '{scheme[1]}:' are refused: {redact_url(text)!r}",
             hint=f"known sources: {known_sources()}",
         )
-    raise SourceError(
+    raise NoSuchSourceError(
         f"there is no source {text!r}: no such file, and not a way a source is written",
         hint=f"known sources: {known_sources()}",
     )

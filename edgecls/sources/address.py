@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from edgecls.contract.address import redact_url
-from edgecls.errors import SourceError
+from edgecls.errors import NoSuchSourceError
 
 USER_VARIABLE: Final = "EDGECLS_SOURCE_USER"
 PASSWORD_VARIABLE: Final = "EDGECLS_SOURCE_PASSWORD"
@@ -58,7 +58,7 @@ class Address:
         """Where a redirect leads; only the same host is told the password.
 
         Raises:
-            SourceError: To something that is neither HTTP nor HTTPS, or to nowhere.
+            NoSuchSourceError: To something that is neither HTTP nor HTTPS, or to nowhere.
         """
         base = f"{self.scheme}://{self.authority}{self.target}"
         target = parse_address(urljoin(base, location), ("http", "https"))
@@ -72,7 +72,7 @@ def parse_address(text: str, schemes: tuple[str, ...]) -> Address:
     """Take an address apart; what it does not say of user and password, the environment may.
 
     Raises:
-        SourceError: No address, or one of another scheme.
+        NoSuchSourceError: No address, or one of another scheme.
     """
     try:
         parts = urlsplit(text)
@@ -91,8 +91,8 @@ def parse_address(text: str, schemes: tuple[str, ...]) -> Address:
     return Address(scheme, host, PORTS[scheme] if port is None else port, target, user, password)
 
 
-def _not_an_address(text: str, why: str) -> SourceError:
-    return SourceError(
+def _not_an_address(text: str, why: str) -> NoSuchSourceError:
+    return NoSuchSourceError(
         f"{redact_url(text)!r} is not the address of a camera: {why}",
         hint="write http://HOST:PORT/PATH or rtsp://HOST:PORT/PATH; a '/', '#', '?' or '@' in a"
         f" password is written %2F, %23, %3F or %40, or put it into {PASSWORD_VARIABLE}",

@@ -15,9 +15,10 @@ from typing import Final
 
 import numpy as np
 
-from edgecls.errors import PictureError, SourceError
+from edgecls.errors import NoSuchSourceError, PictureError, SourceError
 from edgecls.imaging.decode import Frame
 from edgecls.imaging.opencv import cv2
+from edgecls.profile.devices import find_users
 from edgecls.sources import CapturedFrame, Closing, SourceWishes, known_sources
 from edgecls.sources.jpeg import trim
 from edgecls.sources.v4l2.device import Device, FileKernel, Kernel, Setting
@@ -26,7 +27,6 @@ from edgecls.sources.v4l2.listing import (
     Mode,
     describe,
     find_cameras,
-    find_users,
 )
 
 __all__ = ["CameraInfo", "CameraSource", "find_cameras", "open_source"]
@@ -89,6 +89,7 @@ class CameraSource(Closing):
                 wrong if isinstance(wrong, SourceError) else _cannot_open(device, wrong)
             ) from wrong
         self.warnings = _compare(self.setting, wishes)
+        self.rate = self.setting.fps
 
     def read(self) -> CapturedFrame | None:
         """The next frame; waits for it no longer than the timeout.
@@ -244,7 +245,7 @@ def _open_kernel(device: str) -> Kernel:
 
 def _refuse_unusable(device: str) -> None:
     if not re.fullmatch(r"/dev/video\d+", device) and not os.path.exists(device):
-        raise SourceError(
+        raise NoSuchSourceError(
             f"{device!r} is no camera", hint="cameras are /dev/video0, /dev/video1, ..."
         )
     if not os.path.exists(device):

@@ -22,7 +22,7 @@ from urllib.parse import parse_qsl
 
 import numpy as np
 
-from edgecls.errors import PictureError, SourceError
+from edgecls.errors import NoSuchSourceError, PictureError, SourceError
 from edgecls.imaging.decode import Frame
 from edgecls.imaging.opencv import cv2
 from edgecls.sources import CapturedFrame, Closing, SourceWishes
@@ -67,6 +67,7 @@ class FakeSource(Closing):
     ) -> None:
         self.name = name
         self.is_live = options.fps > 0
+        self.rate = options.fps
         self._options = options
         self._faults = faults
         self._count = options.frames or count
@@ -113,7 +114,9 @@ def open_source(text: str, wishes: SourceWishes | None = None) -> FakeSource:
         return FakeSource(text, options, faults, *_digits())
     if name == "colors":
         return FakeSource(text, options, faults, len(_COLORS), _make_color)
-    raise SourceError(f"there is no fake source {name!r}", hint="known: fake:digits, fake:colors")
+    raise NoSuchSourceError(
+        f"there is no fake source {name!r}", hint="known: fake:digits, fake:colors"
+    )
 
 
 def _parse(text: str, query: str, timeout_s: float) -> tuple[FakeOptions, Faults]:
@@ -127,12 +130,14 @@ def _parse(text: str, query: str, timeout_s: float) -> tuple[FakeOptions, Faults
                 options[key] = parse_number(value, type(defaults[key]))
             else:
                 known = ", ".join((*defaults, *FAULTS))
-                raise SourceError(
+                raise NoSuchSourceError(
                     f"{text!r} has the unknown option {key!r}", hint=f"known: {known}"
                 )
         except ValueError as wrong:
             cure = f"write {FAULTS[key]}" if key in FAULTS else f"leave it out for {defaults[key]}"
-            raise SourceError(f"{text!r}: {key} is {value!r}, wanted {wrong}", hint=cure) from wrong
+            raise NoSuchSourceError(
+                f"{text!r}: {key} is {value!r}, wanted {wrong}", hint=cure
+            ) from wrong
     return FakeOptions(**options), Faults(timeout_s, faults)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Mapping
@@ -24,6 +25,7 @@ FAULTS: Final = {
     "frozen": "frozen=10:20 (20 frames from frame 10 on are the same)",
     "resize": "resize=50:320x240 (from frame 50 on they are 320 wide and 240 high)",
     "slow": "slow=50:5 (from frame 50 on, 5 a second)",
+    "leak": "leak=50:2 (from frame 50 on, each leaves 2 MB of memory behind)",
 }
 _WITH_COUNT: Final = ("corrupt", "black", "frozen")
 _MOST: Final = 1e9
@@ -36,7 +38,7 @@ class Fault:
 
     Args:
         begin: Frame, from 0.
-        amount: Seconds of a stall, frames of a span, frames a second; unused by others.
+        amount: Seconds of a stall, frames of a span, frames a second, MB; unused by others.
         size: (height, width) after a change of size.
     """
 
@@ -56,6 +58,7 @@ class Faults:
     def __init__(self, timeout_s: float = 5.0, faults: Mapping[str, Fault] | None = None) -> None:
         self._timeout_s = timeout_s
         self._faults = dict(faults or {})
+        self._leaked: list[bytes] = []
 
     def interrupt(self, index: int) -> float:
         """Do what happens before a frame; returns by how many seconds it delays all that follow.
@@ -63,6 +66,9 @@ class Faults:
         Raises:
             SourceError: The camera hung up, or was silent for longer than the timeout.
         """
+        leak = self._faults.get("leak")
+        if leak is not None and index >= leak.begin:
+            self._leaked.append(os.urandom(1) * round(leak.amount * 1e6))
         close, hang, stall = (self._faults.get(name) for name in ("close", "hang", "stall"))
         if close is not None and index >= close.begin:
             raise SourceError("it hung up, as it was told to")

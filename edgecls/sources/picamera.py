@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from edgecls.errors import NotInstalledError, SourceError
+from edgecls.errors import NoSuchSourceError, NotInstalledError, SourceError
 from edgecls.sources import CapturedFrame, Closing, SourceWishes
 
 # Where Debian's python3-picamera2 is, seen from an environment that does not see it.
@@ -46,6 +46,7 @@ class PiCameraSource(Closing):
     ) -> None:
         wishes = wishes or SourceWishes()
         self.name = f"picamera:{number}"
+        self.rate = wishes.fps or _DEFAULT_FPS
         self._timeout_s = wishes.silence_s
         self._index = -1
         self._first_s: float | None = None
@@ -115,7 +116,7 @@ def open_source(text: str, wishes: SourceWishes | None = None) -> PiCameraSource
     """Open `picamera:0`."""
     number = text.partition(":")[2] or "0"
     if not (number.isascii() and number.isdecimal() and len(number) < 4):
-        raise SourceError(f"{text!r} is no Pi camera", hint="write picamera:0 or picamera:1")
+        raise NoSuchSourceError(f"{text!r} is no Pi camera", hint="write picamera:0 or picamera:1")
     return PiCameraSource(int(number), wishes)
 
 

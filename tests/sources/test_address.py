@@ -39,6 +39,7 @@ def test_user_and_password_may_be_in_the_environment(monkeypatch: pytest.MonkeyP
     assert address.with_password == "rtsp://me:a%2Fb@cam/1"
 
 
+@pytest.mark.fault(61)
 def test_neither_text_nor_repr_shows_a_password() -> None:
     address = parse_address("http://me:hidden@cam/?pwd=hidden", WEB)
     assert str(address) == "http://cam/?pwd=***"
@@ -56,6 +57,7 @@ def test_neither_text_nor_repr_shows_a_password() -> None:
         pytest.param("http://a:hid/den@cam/", id="a password with a slash"),
     ],
 )
+@pytest.mark.fault(61)
 def test_what_is_no_address_is_refused_without_its_password(text: str) -> None:
     with pytest.raises(SourceError, match="is not the address of a camera") as refused:
         parse_address(text, WEB)
@@ -81,6 +83,7 @@ def test_a_redirect_and_the_password(start: str, location: str, end: str) -> Non
 @pytest.mark.parametrize(
     "location", ["file:///etc/passwd", "gopher://cam/", "rtsp://cam/", "data:,x"]
 )
+@pytest.mark.fault(51)
 def test_a_redirect_to_anything_but_the_web_is_refused(location: str) -> None:
     with pytest.raises(SourceError, match="wanted http or https"):
         parse_address("http://cam/", WEB).follow(location)

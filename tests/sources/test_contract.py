@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -58,9 +57,8 @@ def network_camera(folder: Path) -> str:
 
 def pi_camera(folder: Path) -> str:
     boards = str(Path(__file__).parents[1] / "support" / "boards")
-    sys.path.insert(0, boards)
-    _STANDING[folder].callback(sys.modules.pop, "picamera2", None)
-    _STANDING[folder].callback(sys.path.remove, boards)
+    environment = _STANDING[folder].enter_context(pytest.MonkeyPatch.context())
+    environment.setenv("PYTHONPATH", boards)  # it is read in a process of its own
     return "picamera:0"
 
 

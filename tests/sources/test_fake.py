@@ -237,7 +237,7 @@ class TestFaults:
             "fake:colors?speed=3",
             "'fake:colors?speed=3' has the unknown option 'speed'",
             "known: fps, frames, loop, fail_after, corrupt_every, jpeg, stall, hang, close,"
-            " corrupt, black, frozen, resize, slow",
+            " corrupt, black, frozen, resize, slow, leak",
             id="an unknown option",
         ),
         pytest.param(

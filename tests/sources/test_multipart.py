@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterable
 
 import pytest
@@ -108,6 +109,7 @@ def test_a_picture_without_a_length_is_there_before_the_next_one() -> None:
 
 
 @pytest.mark.parametrize("step", [0, 1, 50], ids=["at once", "in bytes", "in fifties"])
+@pytest.mark.fault(54)
 def test_a_picture_that_is_cut_off_is_one_error_and_the_next_is_found(step: int) -> None:
     stream = bare(RED[:-20]) + part(BLUE)
     assert pictures(stream, step=step) == ["the camera sent a JPEG that is cut off", BLUE]
@@ -122,12 +124,14 @@ def test_a_picture_that_is_cut_off_is_one_error_and_the_next_is_found(step: int)
         pytest.param(bare(RED[:2] + b"\xff\xdb\0\4ab broken") + part(BLUE), id="a broken header"),
     ],
 )
+@pytest.mark.fault(54)
 def test_what_is_no_jpeg_is_one_error_and_the_next_is_found(stream: bytes, step: int) -> None:
     found = pictures(stream, step=step)
     assert found[1:] == [BLUE]
     assert isinstance(found[0], str)
 
 
+@pytest.mark.fault(47)
 def test_a_stream_that_ends_in_the_middle_gives_no_half_picture() -> None:
     assert pictures(part(RED) + part(BLUE)[:-30]) == [RED]
 
@@ -165,6 +169,7 @@ def test_text_without_pictures_takes_no_memory() -> None:
     assert parser.next_picture() == RED
 
 
+@pytest.mark.fault(54)
 def test_1000_damaged_streams_give_pictures_or_an_error_and_never_hang() -> None:
     chance = random.Random(1)
     good = part(RED) + bare(BLUE) + part(NESTED) + bare(RED)
@@ -178,3 +183,21 @@ def test_1000_damaged_streams_give_pictures_or_an_error_and_never_hang() -> None
         except EdgeclsError:
             continue
         assert all(p.startswith(b"\xff\xd8") for p in found if isinstance(p, bytes))
+
+
+def test_headers_without_end_cost_no_more_than_reading_them() -> None:
+    def seconds_of(stream: bytes) -> float:
+        started = time.process_time()
+        pictures(stream, "", 1500)
+        return time.process_time() - started
+
+    endless = b"\xff\xd8\xff" * 20_000
+    short, long = seconds_of(endless), seconds_of(endless * 4)
+    assert long < 10 * short  # 4 times, not 16 times
+
+
+def test_a_header_of_a_thousand_parts_is_no_picture() -> None:
+    stream = RED[:2] + b"\xff\xd0" * 1_001 + RED[2:] + BLUE
+    found = pictures(stream, "")
+    assert found[0] == "the camera sent a JPEG with more than 1000 parts before its scan"
+    assert found[-1] == BLUE

@@ -51,6 +51,7 @@ def test_the_hint_shows_how_each_source_is_written() -> None:
         pytest.param("data:video/mp4;base64,AAAA", "data:", id="data"),
     ],
 )
+@pytest.mark.fault(62)
 def test_other_schemes_are_refused(text: str, shown: str) -> None:
     with pytest.raises(SourceError) as refused:
         open_source(text)
@@ -59,6 +60,7 @@ def test_other_schemes_are_refused(text: str, shown: str) -> None:
     assert refused.value.hint == f"known sources: {known_sources()}"
 
 
+@pytest.mark.fault(62)
 def test_a_file_whose_name_looks_like_a_protocol_is_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -82,6 +84,7 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
         pytest.param("/dev/video987", "/dev/video987", id="by device"),
     ],
 )
+@pytest.mark.fault(42)
 def test_a_camera_that_is_not_there(text: str, device: str) -> None:
     with pytest.raises(SourceError, match=f"there is no camera {device}") as refused:
         open_source(text)

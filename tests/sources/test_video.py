@@ -55,11 +55,13 @@ def test_every_frame_is_read_and_placed_in_time(clip: Path) -> None:
 
 
 @pytest.mark.parametrize("claimed", [0, 2, 1_000_000], ids=lambda count: f"{count} claimed")
+@pytest.mark.fault(64)
 def test_a_frame_count_that_lies_is_not_trusted(clip: Path, claimed: int) -> None:
     claim_frames(clip, claimed)
     assert count_frames(clip) == 8
 
 
+@pytest.mark.fault(63)
 def test_a_video_that_is_cut_off_ends_where_it_ends(clip: Path) -> None:
     content = clip.read_bytes()
     clip.write_bytes(content[: find_chunks(content)[4] + 4])
@@ -77,6 +79,7 @@ def test_a_text_file_is_no_video(
     assert capfd.readouterr().err == ""  # the library's own complaints say nothing more
 
 
+@pytest.mark.fault(62)
 def test_a_playlist_is_no_video(clip: Path) -> None:
     # It could name any other file.
     playlist = clip.parent / "list.ffconcat"

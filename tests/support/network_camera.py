@@ -14,16 +14,23 @@ class NetworkCamera:
     A subclass defines `_answer`, and calls this `__init__` last: from then on it is asked.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self._clients: list[socket.socket] = []
         self._stopped = threading.Event()
-        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._listening = socket.create_server(("127.0.0.1", port))
         self.port = self._listening.getsockname()[1]
         threading.Thread(target=self._serve, name="network camera", daemon=True).start()
 
     def _answer(self, client: socket.socket) -> None:
         """Talk; the connection is closed when it returns, and its errors do not matter."""
         raise NotImplementedError
+
+    def cut(self) -> None:
+        """Cut every connection; who comes again is answered."""
+        clients, self._clients = self._clients, []
+        for client in clients:
+            with contextlib.suppress(OSError):
+                client.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Stop, and cut every connection."""

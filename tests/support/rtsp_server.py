@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import time
 from typing import Final
 
 import numpy as np
@@ -23,10 +24,11 @@ def picture(color: tuple[int, int, int]) -> bytes:
 
 
 class RtspServer(NetworkCamera):
-    """Plays one picture, 50 times a second.
+    """Plays one picture.
 
     Args:
         color: Of the picture, as RGB.
+        fps: How often a second.
         frames: After how many it falls silent; 0 for never.
         hangs_up: Whether it closes the connection then.
         is_mute: Whether it takes connections and says nothing at all.
@@ -37,13 +39,16 @@ class RtspServer(NetworkCamera):
         self,
         color: tuple[int, int, int] = (255, 0, 0),
         *,
+        fps: float = 50.0,
         frames: int = 0,
         hangs_up: bool = False,
         is_mute: bool = False,
         login: str = "",
     ) -> None:
         self.requests: list[str] = []
+        self.silent_s = 0.0  # when it first fell silent, on the clock of `time.monotonic`
         self._packets = _packets_of(picture(color))
+        self._fps = fps
         self._frames = frames
         self._hangs_up = hangs_up
         self._is_mute = is_mute
@@ -102,15 +107,16 @@ class RtspServer(NetworkCamera):
                     0x80,
                     26 | is_last << 7,
                     sequence & 0xFFFF,
-                    frame * _CLOCK_HZ // 50,
+                    round(frame * _CLOCK_HZ / self._fps),
                     1,
                 )
                 client.sendall(struct.pack(">cBH", b"$", 0, len(header) + len(payload)))
                 client.sendall(header + payload)
                 sequence += 1
             frame += 1
-            if self._stopped.wait(0.02):
+            if self._stopped.wait(1 / self._fps):
                 return
+        self.silent_s = self.silent_s or time.monotonic()
         if not self._hangs_up:
             self._stopped.wait()
 

@@ -75,6 +75,9 @@ class HttpSource(Closing):
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+        # It refers to this source and holds a buffer of 256 KB, which would be left to the garbage
+        # collector: that hardly ever comes where so little is made.
+        self._next = _read_nothing
 
     def _open(self, address: Address) -> tuple[Connection, Head]:
         """Ask, follow redirects, log in where that is wanted."""
@@ -148,6 +151,10 @@ class HttpSource(Closing):
 def open_source(text: str, wishes: SourceWishes | None = None) -> HttpSource:
     """Open `http://...` or `https://...`."""
     return HttpSource(parse_address(text, ("http", "https")), wishes or SourceWishes())
+
+
+def _read_nothing() -> bytes:
+    raise SourceError("it was closed")
 
 
 def _read_picture(connection: Connection) -> bytes:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+from edgecls.profile.devices import find_users
 from edgecls.sources.v4l2 import structs
 
 _SYS: Final = Path("/sys/class/video4linux")
-_PROC: Final = Path("/proc")
 # Drivers that enumerate without an end exist; no camera has more modes.
 _MOST_MODES: Final = 256
 
@@ -139,21 +139,6 @@ def describe(camera: CameraInfo, ask: Ask, users: tuple[str, ...] = ()) -> Camer
         return CameraDetails(camera.device, name, driver, bus, users=users, problem=problem)
     modes = tuple(mode for fourcc in _formats(ask) for mode in _modes(ask, fourcc))
     return CameraDetails(camera.device, name, driver, bus, modes, users)
-
-
-def find_users(device: str, proc_folder: Path = _PROC) -> tuple[str, ...]:
-    """Programs that have the device open, as `name (pid)`; only those that we may look into."""
-    users = []
-    for process in proc_folder.glob("[0-9]*"):
-        if process.name == str(os.getpid()):
-            continue
-        try:
-            if any(os.readlink(handle) == device for handle in (process / "fd").iterdir()):
-                name = (process / "comm").read_text("utf-8", "replace").strip()
-                users.append(f"{name} ({process.name})")
-        except OSError:  # somebody else's, or gone by now
-            continue
-    return tuple(sorted(users))
 
 
 def _each(ask: Ask, number: int, make: Callable[[int], Any]) -> Iterator[Any]:
