@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from edgecls.classifier import Classifier
-from edgecls.contract.edgetpu import is_compiled
 from edgecls.contract.modelfile import ModelFile
 from edgecls.errors import EdgeclsError, EngineError
-from edgecls.runtimes.probe import probe
 from edgecls.verification import verify
 
 _POLL_S: Final = 0.5
@@ -30,10 +28,9 @@ class Reloader:
         path: The model file; make the reloader before the model is loaded, so that no file is
             missed in between.
         load: Reads and checks a model file.
-        open_engine: Loads a model into the engine that the loop uses.
+        open_engine: Loads a model into the engine that the loop uses, after a child process ran it
+            there: a file that crashes the engine must not take the loop with it.
         is_verified: Whether golden vectors must come out right, where the model has some.
-        is_probed: Whether the engine must first run the model in a child process: a file that
-            crashes it must not take the loop with it.
     """
 
     def __init__(
@@ -43,14 +40,12 @@ class Reloader:
         open_engine: Callable[[ModelFile], Classifier],
         *,
         is_verified: bool = True,
-        is_probed: bool = True,
         poll_s: float = _POLL_S,
     ) -> None:
         self.path = path
         self._load = load
         self._open_engine = open_engine
         self._is_verified = is_verified
-        self._is_probed = is_probed
         self._poll_s = poll_s
         # Kept open: as long as it is, no other file can be given its number.
         self._handle = _open(path)
@@ -108,8 +103,6 @@ class Reloader:
         """The gates: its bytes, a probe in a child process, the engine, the golden vectors."""
         try:
             model = self._load(self.path)
-            if self._is_probed and not is_compiled(model.structure):
-                probe(model).check()
             classifier = self._open_engine(model)
         except EdgeclsError as wrong:
             return wrong

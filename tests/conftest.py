@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.power import Disk, NoPowerError
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
@@ -35,3 +37,14 @@ def data_folder() -> Path:
     if not folder.is_dir():
         pytest.skip(f"EDGECLS_DATA names {place!r}, which is no folder")
     return folder
+
+
+@pytest.fixture
+def ext4_disk(tmp_path: Path) -> Iterator[Disk]:
+    """A disk with a volatile cache, whose power can be cut."""
+    try:
+        disk = Disk(tmp_path)
+    except NoPowerError as wrong:
+        pytest.skip(f"no disk can be made here: {wrong}")
+    yield disk
+    disk.close()

@@ -49,6 +49,7 @@ class TestClassifyFiles:
             alone = tiny.classify(cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB))
             assert list(result.predictions) == tiny.top(alone.scores, 3)
 
+    @pytest.mark.fault(38)
     def test_a_file_that_cannot_be_read_keeps_its_place(
         self, tiny: Classifier, levels: list[Path], tmp_path: Path
     ) -> None:
@@ -129,6 +130,7 @@ print(json.dumps({"count": count, "ordered": ordered, "failed": failed, "memory_
 """
 
 
+@pytest.mark.fault(40)
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="memory is read from /proc")
 def test_memory_stays_flat_over_many_files(levels: list[Path], tmp_path: Path) -> None:
     write_tiny_model(tmp_path / "tiny.tflite")

@@ -75,6 +75,7 @@ def put_bytes(path: Path, content: bytes) -> None:
 
 
 class TestGates:
+    @pytest.mark.fault(16)
     def test_a_sound_file_that_is_renamed_over_it_is_opened(
         self, path: Path, watch: Callable[..., Reloader]
     ) -> None:
@@ -103,6 +104,8 @@ class TestGates:
         assert isinstance(found, EdgeclsError)
         assert problem in found.problem
 
+    @pytest.mark.fault(6)
+    @pytest.mark.fault(16)
     def test_a_weight_that_flipped_is_refused_by_its_sum(
         self, path: Path, watch: Callable[..., Reloader]
     ) -> None:
@@ -113,6 +116,7 @@ class TestGates:
         put_bytes(path, bytes(content))
         assert isinstance(wait_for(reloader), EdgeclsError)
 
+    @pytest.mark.fault(16)
     def test_golden_vectors_that_come_out_otherwise_refuse_it(
         self, path: Path, watch: Callable[..., Reloader]
     ) -> None:
@@ -126,6 +130,8 @@ class TestGates:
         assert isinstance(found, EdgeclsError)
         assert "golden vector" in found.problem
 
+    @pytest.mark.fault(7)
+    @pytest.mark.fault(16)
     def test_a_file_that_crashes_the_engine_crashes_only_its_probe(
         self, path: Path, watch: Callable[..., Reloader], data_folder: Path
     ) -> None:
@@ -137,6 +143,7 @@ class TestGates:
 
 
 class TestWatching:
+    @pytest.mark.fault(15)
     def test_a_file_that_is_written_over_in_place_is_the_same_file(
         self, path: Path, watch: Callable[..., Reloader]
     ) -> None:

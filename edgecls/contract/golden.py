@@ -4,33 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import io
-import lzma
 import zipfile
-import zlib
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from edgecls.contract.archive import FIXED_DATE, UNREADABLE_ZIP, TooLargeError, read_archive
+from edgecls.contract.npy import read_npy, write_npy
 from edgecls.errors import InvalidValueError, ShapeError
 
-# ZIP has no "no date"; its first one keeps equal contents equal bytes.
-FIXED_DATE = (1980, 1, 1, 0, 0, 0)
 MAX_GOLDEN_BYTES = 64 << 20
 _SUM_BYTES: Final = hashlib.sha256().digest_size
-# All that reading a damaged ZIP was seen to raise; RuntimeError: it claims to be encrypted.
-UNREADABLE_ZIP = (
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    KeyError,
-    ValueError,
-    EOFError,
-    OSError,
-    RuntimeError,
-    MemoryError,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +95,9 @@ class GoldenVectors:
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
             arrays = {"images": self.images, "outputs": self.outputs, **_pack_frames(self.frames)}
             for name, values in arrays.items():
-                array = io.BytesIO()
-                np.lib.format.write_array(array, values, allow_pickle=False)
                 entry = zipfile.ZipInfo(f"{name}.npy", FIXED_DATE)
                 entry.compress_type = zipfile.ZIP_DEFLATED
-                archive.writestr(entry, array.getvalue())
+                archive.writestr(entry, write_npy(values))
         return packed.getvalue()
 
     @classmethod
@@ -124,20 +108,18 @@ class GoldenVectors:
             InvalidValueError: Damaged, too large, or arrays missing.
         """
         try:
-            with zipfile.ZipFile(io.BytesIO(content)) as archive:
-                if sum(entry.file_size for entry in archive.infolist()) > MAX_GOLDEN_BYTES:
-                    raise InvalidValueError("golden.npz unpacks to more than 64 MiB")
-                arrays = {
-                    name: np.lib.format.read_array(
-                        io.BytesIO(archive.read(f"{name}.npy")), allow_pickle=False
-                    )
-                    for name in (*_ARRAYS, *_FRAME_ARRAYS)
-                    if name in _ARRAYS or f"{name}.npy" in archive.namelist()
-                }
+            entries, _ = read_archive(content, MAX_GOLDEN_BYTES)
+            arrays = {
+                name: read_npy(entries[f"{name}.npy"])
+                for name in (*_ARRAYS, *_FRAME_ARRAYS)
+                if name in _ARRAYS or f"{name}.npy" in entries
+            }
             return cls(arrays["images"], arrays["outputs"], _unpack_frames(arrays))
         except (InvalidValueError, ShapeError):
             raise
-        except (*UNREADABLE_ZIP, TypeError, IndexError) as wrong:  # also of numpy's header
+        except TooLargeError as wrong:
+            raise InvalidValueError(f"golden.npz unpacks to {wrong}") from wrong
+        except (*UNREADABLE_ZIP, TypeError, IndexError) as wrong:  # a part of another shape
             raise InvalidValueError(f"golden.npz cannot be read: {wrong}") from wrong
 
 

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from edgecls.contract.archive import FIXED_DATE, UNREADABLE_ZIP, TooLargeError, read_archive
 from edgecls.contract.card import ModelCard
 from edgecls.contract.files import read_regular_file, write_atomically
 from edgecls.contract.flatbuffer import damaged
 from edgecls.contract.foreign import Normalization, derive_card, describe_stranger
-from edgecls.contract.golden import FIXED_DATE, UNREADABLE_ZIP, GoldenVectors
+from edgecls.contract.golden import GoldenVectors
 from edgecls.contract.labels import Labels
 from edgecls.contract.structure import Structure, Tensor, read_structure
 from edgecls.contract.tflite_metadata import LABELS_FILE, MARK_NAME, embed_metadata
@@ -154,18 +155,13 @@ def to_bytes(flatbuffer: bytes, card: ModelCard, golden: GoldenVectors | None) -
 def _read_attached(content: bytes) -> tuple[dict[str, bytes], int]:
     """The appended files by name, and where the flatbuffer before them ends."""
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            entries = archive.infolist()
-            if sum(entry.file_size for entry in entries) > MAX_ATTACHED_BYTES:
-                raise damaged(f"its attachments claim more than {MAX_ATTACHED_BYTES >> 20} MiB")
-            start = min((entry.header_offset for entry in entries), default=len(content))
-            return {entry.filename: archive.read(entry) for entry in entries}, start
+        return read_archive(content, MAX_ATTACHED_BYTES)
+    except TooLargeError as wrong:
+        raise damaged(f"its attachments claim {wrong}") from wrong
     except zipfile.BadZipFile as wrong:
-        if "CRC" in str(wrong):
+        if "CRC" in str(wrong) or "method" in str(wrong):
             raise damaged(f"an attachment has changed ({wrong})") from wrong
         return {}, len(content)  # most .tflite files of others have nothing attached
-    except DamagedModelError:
-        raise
     except UNREADABLE_ZIP as wrong:
         raise damaged(f"its attachments cannot be read ({wrong})") from wrong
 

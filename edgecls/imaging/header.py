@@ -10,6 +10,7 @@ from typing import Final
 from edgecls.errors import PictureError
 
 _HEIC_BRANDS: Final = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
+_MOST_PIXELS_A_BYTE: Final = 512
 # Start-of-frame markers of JPEG (ITU-T T.81, table B.1), without the three that are none.
 _JPEG_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
@@ -92,6 +93,22 @@ def check_jpeg_end(content: bytes) -> None:
     # Nearly always it stands last; searching for it costs as much as decoding a small picture.
     if scan < 0 or (not content.endswith(b"\xff\xd9") and content.find(b"\xff\xd9", scan) < 0):
         raise PictureError("the JPEG is cut off")
+
+
+def check_jpeg_length(header: Header, content: bytes) -> None:
+    """Check that there are enough bytes for so many pixels; OpenCV fills up what is missing.
+
+    A block of 8x8 pixels takes a bit at least, so a byte holds 512 of them at most. A photograph
+    has 10 or fewer a byte, a picture of one colour about 85.
+
+    Raises:
+        PictureError: They are fewer.
+    """
+    height, width = header.size or (0, 0)
+    if height * width > _MOST_PIXELS_A_BYTE * len(content):
+        raise PictureError(
+            f"the JPEG is cut off: {width}x{height} pixels are not in {len(content)} bytes"
+        )
 
 
 def _png_size(content: bytes) -> tuple[int, int]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from typing import Final
 
+# Decoding takes up to 6 bytes a pixel; a quarter of a board's memory is enough for one picture.
+_MEMORY_BYTES: Final = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 # A small file can claim 5 GB of pixels; OpenCV reads this limit only while it is imported.
-MAX_PIXELS: Final = 1 << 26
+MAX_PIXELS: Final = min(1 << 26, _MEMORY_BYTES // 4 // 6)
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PIXELS))
 # A camera that hangs: OpenCV's own wait is 10 s, in which no one can stop the loop.
 os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "3")

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from edgecls.contract.files import read_regular_file
-from edgecls.contract.labels import Labels
+from edgecls.contract.labels import Labels, find_lookalike
 from edgecls.contract.run import Subset
 from edgecls.errors import DatasetError, InvalidValueError, PictureError
 from edgecls.imaging.decode import Frame, decode
@@ -117,7 +117,7 @@ def find_files(root: Path) -> Iterator[Path]:
                 continue
             if is_folder(entry):
                 pending.append(Path(entry.path))
-            elif _may_be_picture(entry):
+            elif may_be_picture(entry):
                 yield Path(entry.path)
 
 
@@ -146,6 +146,13 @@ def _to_labels(root: Path, parts: tuple[Part, ...]) -> Labels:
                 f"the class '{strangers[0]}' is in '{part.folder}' and not in '{parts[0].folder}'",
                 hint="give it pictures to train with, or remove that folder",
             )
+    lookalike = find_lookalike(classes)
+    if lookalike is not None:
+        raise DatasetError(
+            f"the classes '{lookalike[0]}' and '{lookalike[1]}' in '{root}' differ in case or in"
+            " invisible marks only",
+            hint="put their pictures into one folder, or rename one of the two",
+        )
     try:
         return Labels(classes)
     except InvalidValueError as wrong:
@@ -165,7 +172,8 @@ def _list_pictures(root: Path, folder: Path) -> list[str]:
     return names
 
 
-def _may_be_picture(entry: os.DirEntry[str]) -> bool:
+def may_be_picture(entry: os.DirEntry[str]) -> bool:
+    """Whether a file, or a link to nowhere, is looked at; only its content says what it is."""
     if Path(entry.name).suffix.lower() in _SIDECARS:
         return False
     try:

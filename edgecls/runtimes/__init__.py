@@ -9,7 +9,6 @@ from typing import Any, Final, Protocol, TypeAlias
 
 import numpy.typing as npt
 
-from edgecls.contract.edgetpu import is_compiled
 from edgecls.contract.modelfile import ModelFile
 from edgecls.errors import InvalidValueError, NotInstalledError
 from edgecls.runtimes.accelerator import Accelerator
@@ -66,6 +65,8 @@ def open_runtime(
     name: str = "auto",
     threads: int = 1,
     accelerator: Accelerator | None = None,
+    *,
+    is_probed: bool = True,
 ) -> Runtime:
     """Load a model into an engine.
 
@@ -75,16 +76,19 @@ def open_runtime(
             the first that is installed.
         threads: For one inference; small models gain nothing from a second one.
         accelerator: Which Edge TPU to use, and how; only for `edgetpu`.
+        is_probed: Whether a child process must have run the model before this one does, now or
+            earlier; False only for a model that this process made itself, and in a process that
+            may die.
 
     Raises:
         InvalidValueError: An unknown name, no thread at all, or an Edge TPU chosen for a model
             or an engine that runs on the CPU.
         NotInstalledError: The engine is not installed.
-        EngineError: The engine refused the model.
+        EngineError: The engine refused the model, or did not survive it in a child process.
     """
     if threads < 1:
         raise InvalidValueError(f"{threads} threads were asked for, wanted at least 1")
-    if name == "auto" and is_compiled(model.structure):
+    if name == "auto" and model.structure.is_compiled:
         name = "edgetpu"
     if name == "auto":
         installed = installed_runtimes()
@@ -107,5 +111,5 @@ def open_runtime(
             f"an Edge TPU was chosen, but {model.name!r} would run on the CPU, by {name}",
             hint="compile it with 'edgecls convert --edgetpu', or leave the device options out",
         )
-    opened = module.open_runtime(model, threads)
+    opened = module.open_runtime(model, threads, is_probed=is_probed)
     return opened

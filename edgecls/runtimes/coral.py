@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Any, Final
 
 from edgecls.contract.edgetpu import runtime_number
 from edgecls.errors import EngineError, NotInstalledError
+from edgecls.runtimes.linker import find_library
 from edgecls.runtimes.worker import Job, Worker, WorkerFailedError
 
 LIBRARY_VARIABLE: Final = "EDGECLS_EDGETPU_LIBRARY"
@@ -90,6 +92,8 @@ def describe_library() -> Library:
         EngineError: It crashed, hung or is something else.
     """
     place = library_place()
+    if find_library(place) is None:  # no child: a busy machine may take long to start one
+        raise _not_installed(place)
     try:
         worker = Worker(Job(library=place, load_limit_s=_LIMIT_S))
     except WorkerFailedError as failed:
@@ -102,6 +106,11 @@ def describe_library() -> Library:
 def explain_library(failed: WorkerFailedError, place: str) -> NotInstalledError | EngineError:
     """What is wrong with a library that cannot be loaded, and what to do."""
     text = " ".join(failed.text.split())
+    if failed.kind == "hang" and failed.step == "start":
+        return EngineError(
+            f"this machine is so busy that Python did not start in {_LIMIT_S:g} s to ask {place}",
+            hint="end other programs, and try again",
+        )
     if failed.kind == "hang":
         return EngineError(
             f"the library {place} did not say in {_LIMIT_S:g} s which Edge TPUs there are",
@@ -122,10 +131,14 @@ def explain_library(failed: WorkerFailedError, place: str) -> NotInstalledError 
             hint=f"install the package with {missing}, such as libusb-1.0-0",
         )
     if "No such file" in text:
-        return NotInstalledError(
-            f"the library of the Edge TPU, {place}, is not installed", hint=LIBRARY_HINT
-        )
+        return _not_installed(place)
     return EngineError(f"the library {place} cannot be loaded: {text}", hint=LIBRARY_HINT)
+
+
+def _not_installed(place: str) -> NotInstalledError:
+    return NotInstalledError(
+        f"the library of the Edge TPU, {place}, is not installed", hint=LIBRARY_HINT
+    )
 
 
 def find_mismatches(devices: list[CoralDevice], library: Library | None) -> list[str]:
@@ -165,7 +178,8 @@ def _usb_problem(system: Path, folder: Path) -> str:
     if bus.isdecimal() and number.isdecimal():
         node = system / f"dev/bus/usb/{int(bus):03}/{int(number):03}"
         if node.exists() and not os.access(node, os.R_OK | os.W_OK):
-            return "not yours to use: join the group plugdev, and plug it in again"
+            group = _group_of(node, "plugdev")
+            return f"not yours to use: join the group {group}, and plug it in again"
     speed = _read(folder / "speed")
     if speed.isdecimal() and int(speed) < 5000:
         return f"on a USB 2 port ({speed} Mbit/s): slower; use a USB 3 port and cable"
@@ -176,13 +190,21 @@ def _pci_devices(system: Path) -> Iterator[CoralDevice]:
     nodes = sorted((system / "dev").glob("apex_*"))
     for node in nodes:
         is_usable = os.access(node, os.R_OK | os.W_OK)
-        yield CoralDevice(
-            "pci", f"/dev/{node.name}", "" if is_usable else "not yours to use: join the group apex"
-        )
+        group = "" if is_usable else _group_of(node, "apex")
+        problem = f"not yours to use: join the group {group}" if group else ""
+        yield CoralDevice("pci", f"/dev/{node.name}", problem)
     for folder in [] if nodes else sorted((system / "sys/bus/pci/devices").glob("*")):
         if (_read(folder / "vendor"), _read(folder / "device")) == _PCI_ID:
             problem = "its kernel driver (gasket, apex) is not loaded: /dev/apex_0 is missing"
             yield CoralDevice("pci", folder.name, problem)
+
+
+def _group_of(node: Path, usual: str) -> str:
+    """The group that may use a device; `usual` where only root may, before any rule counts."""
+    with contextlib.suppress(OSError, KeyError):
+        if node.group() != "root":
+            return node.group()
+    return usual
 
 
 def _read(path: Path) -> str:

@@ -47,6 +47,7 @@ class FakeRuntime:
             self._image = None
 
 
-def open_runtime(model: ModelFile, threads: int) -> FakeRuntime:
-    """Load nothing."""
+def open_runtime(model: ModelFile, threads: int, *, is_probed: bool = True) -> FakeRuntime:
+    """Load nothing, so that there is nothing to probe."""
+    del is_probed
     return FakeRuntime(model, threads)

@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Iterator
 from typing import Any
 
+from edgecls.console import redirected
 from edgecls.contract.modelfile import ModelFile
 from edgecls.errors import EngineError
 from edgecls.runtimes import Fill, Tensor
@@ -34,7 +35,10 @@ class InterpreterRuntime:
                 )
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as wrong:
-            raise _explain(model, wrong, name) from wrong
+            raise EngineError(
+                f"{name} cannot run {model.name!r}: {' '.join(str(wrong).split())}",
+                hint="see its operators with 'edgecls inspect'",
+            ) from wrong
         # Asking for the details costs up to 40 us, so it is done once.
         self._input = self._interpreter.tensor(self._interpreter.get_input_details()[0]["index"])
         self._output = self._interpreter.get_output_details()[0]["index"]
@@ -64,30 +68,14 @@ class InterpreterRuntime:
             self._interpreter = self._input = None
 
 
-def _explain(model: ModelFile, wrong: Exception, engine: str) -> EngineError:
-    if "edgetpu-custom-op" in model.structure.operator_counts:
-        return EngineError(
-            f"{model.name!r} is compiled for the Edge TPU, and {engine} runs without one",
-            hint="use the .tflite file that it was compiled from",
-        )
-    return EngineError(
-        f"{engine} cannot run {model.name!r}: {' '.join(str(wrong).split())}",
-        hint="see its operators with 'edgecls inspect'",
-    )
-
-
 @contextlib.contextmanager
 def _without_info_lines() -> Iterator[None]:
     """Hold back the engine's `INFO:` lines, which only the descriptor can silence."""
-    sys.stderr.flush()
     with tempfile.TemporaryFile() as held:
-        saved = os.dup(2)
-        os.dup2(held.fileno(), 2)
         try:
-            yield
+            with redirected(2, to=held):
+                yield
         finally:
-            os.dup2(saved, 2)
-            os.close(saved)
             held.seek(0)
             rest = [line for line in held.read().splitlines() if not line.startswith(b"INFO:")]
             if rest:

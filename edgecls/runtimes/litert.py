@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from edgecls.contract.modelfile import ModelFile
 from edgecls.errors import NotInstalledError
+from edgecls.runtimes.gate import admit
 from edgecls.runtimes.interpreter import InterpreterRuntime
 
 
-def open_runtime(model: ModelFile, threads: int) -> InterpreterRuntime:
+def open_runtime(model: ModelFile, threads: int, *, is_probed: bool = True) -> InterpreterRuntime:
     """Load `model` into LiteRT's Interpreter (XNNPACK kernels)."""
     try:
         import ai_edge_litert
@@ -17,5 +18,8 @@ def open_runtime(model: ModelFile, threads: int) -> InterpreterRuntime:
             f"the engine ai-edge-litert cannot be imported: {missing}",
             hint="pip install ai-edge-litert (64-bit systems, Python 3.10 to 3.14)",
         ) from missing
+    version = ai_edge_litert.__version__
+    if is_probed:
+        admit(model, "litert", version)
     # `CompiledModel` would hold the GIL while it runs, and takes no delegate.
-    return InterpreterRuntime(Interpreter, model, threads, "litert", ai_edge_litert.__version__)
+    return InterpreterRuntime(Interpreter, model, threads, "litert", version)

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from edgecls.contract.modelfile import ModelFile
-from edgecls.errors import EngineError, InvalidValueError
+from edgecls.errors import EngineError
 from edgecls.runtimes import Tensor, installed_runtimes
 from edgecls.runtimes.worker import Job, Worker, WorkerFailedError
 
 PROBE_LIMIT_S: Final = 30.0
 # Python, numpy and LiteRT with a small model take less than 256 MiB of addresses (x86-64).
 PROBE_MEMORY_BYTES: Final = 2 << 30
+# Of the file: read, kept, and packed anew by the kernels.
+_COPIES: Final = 4
+# The kernel's answer to a machine without memory.
+_OUT_OF_MEMORY: Final = "SIGKILL"
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a probe found; plain values, so that it can be kept under the model's SHA-256.
+    """What a probe found.
 
     Args:
         engine: The engine that was tried.
@@ -36,22 +41,6 @@ class Verdict:
         """Whether the model loads and runs."""
         return not self.problem
 
-    def to_json(self) -> dict[str, Any]:
-        """Fields by name."""
-        return {"engine": self.engine, "problem": self.problem, "hint": self.hint}
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Verdict:
-        """Read what `to_json` gave.
-
-        Raises:
-            InvalidValueError: It is something else.
-        """
-        fields = [value.get(name) for name in ("engine", "problem", "hint")]
-        if not all(isinstance(text, str) for text in fields):
-            raise InvalidValueError(f"{value!r:.80} is no verdict of a probe")
-        return cls(*(str(text) for text in fields))
-
     def check(self) -> None:
         """Raise what was found.
 
@@ -66,29 +55,36 @@ def probe(
     model: ModelFile,
     engine: str = "",
     limit_s: float = PROBE_LIMIT_S,
-    memory_bytes: int = PROBE_MEMORY_BYTES,
+    memory_bytes: int = 0,
 ) -> Verdict:
     """Load a model and run it on zeros, on the largest values and on noise, in a child process.
 
     Args:
         model: Checked by `load_model_file`, not compiled for an accelerator.
         engine: `litert` or `tflite_runtime`; empty for the default one.
-        limit_s: Longest time for loading, and for each run.
-        memory_bytes: Limit of the child's address space.
+        limit_s: Longest time for all of it.
+        memory_bytes: Limit of the child's address space; 0 for `memory_limit`.
     """
     engine = engine or next(iter(installed_runtimes()), "litert")
+    end_s = time.monotonic() + limit_s
+    memory_bytes = memory_bytes or memory_limit(len(model.flatbuffer))
     job = Job(engine, load_limit_s=limit_s, run_limit_s=limit_s, memory_bytes=memory_bytes)
     try:
         worker = Worker(job, model)
         try:
             for image in _images(worker.image):
                 worker.image[:] = image
-                worker.run()
+                worker.run(max(0.001, end_s - time.monotonic()))
         finally:
             worker.close()
     except WorkerFailedError as failed:
-        return _judge(model, engine, failed, memory_bytes)
+        return _judge(model, engine, failed, limit_s, memory_bytes)
     return Verdict(engine)
+
+
+def memory_limit(model_bytes: int) -> int:
+    """Addresses that a process with a sound model of this size never comes near."""
+    return PROBE_MEMORY_BYTES + _COPIES * model_bytes
 
 
 def _images(like: Tensor) -> list[Tensor]:
@@ -103,13 +99,21 @@ def _range(like: Tensor) -> tuple[float, float]:
     return float(limits.min), float(limits.max)
 
 
-def _judge(model: ModelFile, engine: str, failed: WorkerFailedError, memory_bytes: int) -> Verdict:
+def _judge(
+    model: ModelFile, engine: str, failed: WorkerFailedError, limit_s: float, memory_bytes: int
+) -> Verdict:
     what = "loaded" if failed.step in ("start", "engine", "load") else "run"
     if failed.kind == "hang":
         return Verdict(
             engine,
-            f"{model.name!r} does not end being {what} by {engine} ({failed.text})",
-            "it may be made to do so: use it only if you trust where it comes from",
+            f"{model.name!r} was not {what} by {engine} within {limit_s:g} s",
+            "is this machine very busy? If not, the file is damaged or made to do so",
+        )
+    if failed.kind == _OUT_OF_MEMORY:
+        return Verdict(
+            engine,
+            f"{model.name!r} was killed while it was {what} by {engine}",
+            "this machine has too little memory for it: use a smaller network or image",
         )
     if failed.is_crash:
         return Verdict(
@@ -117,7 +121,9 @@ def _judge(model: ModelFile, engine: str, failed: WorkerFailedError, memory_byte
             f"{model.name!r} crashes {engine} when it is {what} ({failed.kind})",
             "the file is damaged or made to do so; copy or convert it again",
         )
-    if failed.kind == "MemoryError" or "alloc" in failed.text.lower():
+    reason = " ".join(failed.text.split())
+    # An engine that was refused memory often says nothing at all.
+    if failed.kind == "MemoryError" or "alloc" in reason.lower() or not reason:
         return Verdict(
             engine,
             f"{model.name!r} needs more than {memory_bytes >> 20} MiB to be {what} by {engine}",
@@ -125,6 +131,6 @@ def _judge(model: ModelFile, engine: str, failed: WorkerFailedError, memory_byte
         )
     return Verdict(
         engine,
-        f"{engine} cannot run {model.name!r}: {' '.join(failed.text.split()) or failed.kind:.300}",
+        f"{engine} cannot run {model.name!r}: {reason:.300}",
         "see its operators with 'edgecls inspect'",
     )

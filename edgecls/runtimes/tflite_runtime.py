@@ -6,10 +6,11 @@ import numpy as np
 
 from edgecls.contract.modelfile import ModelFile
 from edgecls.errors import NotInstalledError
+from edgecls.runtimes.gate import admit
 from edgecls.runtimes.interpreter import InterpreterRuntime
 
 
-def open_runtime(model: ModelFile, threads: int) -> InterpreterRuntime:
+def open_runtime(model: ModelFile, threads: int, *, is_probed: bool = True) -> InterpreterRuntime:
     """Load `model` into tflite-runtime's Interpreter."""
     try:
         import tflite_runtime
@@ -26,4 +27,6 @@ def open_runtime(model: ModelFile, threads: int) -> InterpreterRuntime:
             hint="pip install 'numpy<2', or use ai-edge-litert instead",
         )
     version = tflite_runtime.__version__
+    if is_probed:
+        admit(model, "tflite_runtime", version)
     return InterpreterRuntime(Interpreter, model, threads, "tflite_runtime", version)

@@ -8,13 +8,14 @@ import fcntl
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from edgecls.console import json_line
 from edgecls.errors import SinkError
+from edgecls.storage.compaction import compact, count_lines
 from edgecls.storage.journal import Journal, LineFormat
 from edgecls.storage.quota import Kept, Quota
 
@@ -26,6 +27,7 @@ _PART: Final = ".part"
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _TAIL_BYTES: Final = 1 << 16
 _MAX_NAME_BYTES: Final = 100
+SPARE_LINES: Final = 1_000
 
 
 class Album:
@@ -39,16 +41,27 @@ class Album:
     Args:
         folder: Made if it is missing; its parent is not.
         quota: What may be kept.
+        name_folder: The name of a label's folder.
+        spare_lines: Of pictures that the quota deleted, which the log may hold beyond as many as
+            there are pictures.
 
     Raises:
         SinkError: Another process records into it, or it cannot be written.
     """
 
-    def __init__(self, folder: Path, quota: Quota) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        quota: Quota,
+        name_folder: Callable[[str], str] | None = None,
+        spare_lines: int = SPARE_LINES,
+    ) -> None:
         self.swept = 0
         self.repaired_bytes = 0
         self._path = folder
         self._quota = quota
+        self._name_folder = name_folder or folder_name
+        self._spare_lines = spare_lines
         self._root: int | None = None
         self._closing = contextlib.ExitStack()
         try:
@@ -80,7 +93,8 @@ class Album:
         """
         root = self._find_again()
         self._quota.make_room(root, len(content))
-        folder = folder_name(label)
+        self._shrink_log(root)
+        folder = self._name_folder(label)
         name = f"{self._next:09}-{_moment(facts['time'])}.{suffix}"
         with _open_folder(root, folder) as handle:
             _write_durably(handle, name, content)
@@ -93,6 +107,7 @@ class Album:
                     os.unlink(name, dir_fd=handle)
                 raise
         self._next += 1
+        self._lines += 1
         self._quota.add(kept)
         return f"{folder}/{name}"
 
@@ -111,6 +126,8 @@ class Album:
             opening.callback(self._log.close)
             self.repaired_bytes = self._log.repaired_bytes
             self._next = 1 + max(self._quota.newest, _last_number(self._path / LOG_NAME))
+            self._lines = count_lines(root, LOG_NAME)
+            self._most_lines = 0
             self._root = root
             self._closing = opening.pop_all()
 
@@ -126,9 +143,21 @@ class Album:
         assert self._root is not None
         return self._root
 
+    def _shrink_log(self, root: int) -> None:
+        """Now and then, leave out the lines of what the quota deleted: the log stays bounded."""
+        most = max(self._most_lines, 2 * self._quota.count + self._spare_lines)
+        if self._lines <= most or not self._quota.oldest:
+            return
+        self._log.close()  # it finds the new file by itself
+        with contextlib.suppress(OSError):  # it stays as it is, until it is twice as long
+            self._lines = compact(root, LOG_NAME, self._quota.oldest)
+        self._most_lines = 2 * self._lines
+
     def _sweep(self, root: int) -> Iterator[Kept]:
         """The pictures that are there; what a crash left half-written is deleted."""
         for entry in os.scandir(root):
+            if entry.name == LOG_NAME + _PART and entry.is_file(follow_symlinks=False):
+                os.unlink(entry.name, dir_fd=root)
             if entry.name.startswith(".") or not entry.is_dir(follow_symlinks=False):
                 continue
             with _open_folder(root, entry.name) as handle:

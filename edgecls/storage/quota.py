@@ -41,6 +41,16 @@ class Quota:
         self.bytes = sum(kept.size_bytes for kept in self._kept)
 
     @property
+    def count(self) -> int:
+        """How many pictures there are."""
+        return len(self._kept)
+
+    @property
+    def oldest(self) -> int:
+        """The lowest number of a picture; 0 without one."""
+        return self._kept[0].number if self._kept else 0
+
+    @property
     def newest(self) -> int:
         """The highest number of a picture; 0 without one."""
         return self._kept[-1].number if self._kept else 0

@@ -100,6 +100,7 @@ def test_permissions_follow_the_umask(mask: int, mode: int, tmp_path: Path) -> N
     assert (tmp_path / "a").stat().st_mode & 0o777 == mode
 
 
+@pytest.mark.fault(33)
 def test_a_name_that_is_not_utf8_is_a_name(tmp_path: Path) -> None:
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
     write_atomically(path, b"new")
@@ -132,6 +133,7 @@ def make_loop(path: Path) -> None:
     path.symlink_to(path)
 
 
+@pytest.mark.fault(36)
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -150,6 +152,8 @@ def test_what_is_no_readable_file_is_refused(
         read_regular_file(tmp_path / "it", 1 << 20, PictureError)
 
 
+@pytest.mark.fault(35)
+@pytest.mark.fault(36)
 @pytest.mark.parametrize(
     ("path", "message"),
     [
@@ -170,6 +174,7 @@ def test_a_link_to_a_file_is_that_file(tmp_path: Path) -> None:
     assert read_regular_file(tmp_path / "link", 100, PictureError) == OLD
 
 
+@pytest.mark.fault(39)
 @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may read anything")
 def test_a_file_that_is_not_ours_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(OLD)

@@ -43,6 +43,10 @@ ONNX = b"\x08\x08\x12\x07pytorch\x1a\x052.3.0" + bytes(64)
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 3588976\n"
 
 
+@pytest.mark.fault(1)
+@pytest.mark.fault(3)
+@pytest.mark.fault(4)
+@pytest.mark.fault(5)
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -80,6 +84,7 @@ def test_a_stranger_is_named(content: bytes, message: str, tmp_path: Path) -> No
         load_model_file(tmp_path / "model.tflite")
 
 
+@pytest.mark.fault(5)
 def test_a_model_mangled_by_a_transfer_in_text_mode_is_refused(data_folder: Path) -> None:
     sound = (data_folder / "coral/mobilenet_v1_0.25_128_quant.tflite").read_bytes()
     with pytest.raises(DamagedModelError, match="cut off or damaged") as refused:
@@ -131,6 +136,7 @@ def test_labels_that_the_metadata_promise_must_be_there() -> None:
         parse_model_file(with_metadata_only(TINY), "cut.tflite")
 
 
+@pytest.mark.fault(2)
 def test_a_real_model_cut_off_in_its_labels_is_refused(data_folder: Path) -> None:
     whole = (data_folder / "coral/mobilenet_v1_0.25_128_quant.tflite").read_bytes()
     for missing in (1, 100, 21_000):
@@ -175,6 +181,7 @@ def test_names_that_cannot_be_read_are_not_taken(text: str) -> None:
     assert list(model.card.labels) == ["class 0", "class 1", "class 2"]
 
 
+@pytest.mark.fault(18)
 def test_a_wrong_number_of_labels_is_refused() -> None:
     with pytest.raises(NotAClassifierError, match="gives 3 scores but there are 2 labels") as wrong:
         parse_model_file(TINY, "plain.tflite", Labels(("a", "b")))
@@ -203,6 +210,7 @@ def test_the_normalization_of_a_float_model_is_read_from_its_metadata() -> None:
     assert model.assumptions[2] == "float input: (pixel - [0.0]) / [1.0]"
 
 
+@pytest.mark.fault(14)
 @pytest.mark.parametrize(
     ("model", "message"),
     [
@@ -216,6 +224,7 @@ def test_a_model_with_several_outputs_is_no_classifier(model: TinyModel, message
     assert "detection" in refused.value.hint
 
 
+@pytest.mark.fault(14)
 @pytest.mark.parametrize(
     ("tensor", "shape", "message"),
     [

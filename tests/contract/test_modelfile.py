@@ -108,6 +108,7 @@ def test_a_model_file_that_is_cut_off_is_refused(kept: float, tmp_path: Path) ->
         load_model_file(tmp_path / "m.tflite")
 
 
+@pytest.mark.fault(2)
 def test_cut_off_at_every_length_it_is_refused() -> None:
     for length in range(len(WHOLE)):
         with pytest.raises(ModelFileError):
@@ -121,6 +122,7 @@ def test_cut_off_behind_the_flatbuffer_it_says_that_the_card_is_missing() -> Non
         parse_model_file(flatbuffer, "cut.tflite")
 
 
+@pytest.mark.fault(6)
 def test_a_flip_of_any_bit_of_the_flatbuffer_is_seen() -> None:
     flatbuffer, _ = parts_of(WHOLE)
     for place in range(8, len(flatbuffer)):
@@ -130,6 +132,7 @@ def test_a_flip_of_any_bit_of_the_flatbuffer_is_seen() -> None:
             parse_model_file(bytes(flipped), "flipped.tflite")
 
 
+@pytest.mark.fault(6)
 def test_a_flipped_weight_is_named_as_such() -> None:
     place = WHOLE.index(bytes([128 - 2] * 16))  # the 16 weights of the darkest class
     flipped = WHOLE[:place] + bytes([128 - 3]) + WHOLE[place + 1 :]
@@ -254,6 +257,7 @@ def test_the_older_model_stays_when_the_new_one_is_refused(tmp_path: Path) -> No
     assert (tmp_path / "m.tflite").read_bytes() == WHOLE
 
 
+@pytest.mark.fault(7)
 def test_an_archive_that_claims_more_than_80_mib_is_refused() -> None:
     flatbuffer, parts = parts_of(WHOLE)
     whole = io.BytesIO()

@@ -113,6 +113,7 @@ def test_the_oldest_runtime_that_runs_it_is_noted(data_folder: Path) -> None:
     assert read_structure(content).minimum_runtime == "1.5.0"
 
 
+@pytest.mark.fault(7)
 def test_every_model_that_crashed_an_engine_is_refused_without_one(data_folder: Path) -> None:
     mutants = sorted((data_folder / "bad-models").glob("*.tflite"))
     assert len(mutants) == 40
@@ -121,12 +122,14 @@ def test_every_model_that_crashed_an_engine_is_refused_without_one(data_folder: 
             read_structure(mutant.read_bytes())
 
 
+@pytest.mark.fault(2)
 def test_a_model_cut_off_anywhere_is_refused() -> None:
     for length in range(len(TINY)):
         with pytest.raises(ModelFileError):
             parse_model_file(TINY[:length], "cut.tflite")
 
 
+@pytest.mark.fault(2)
 def test_a_real_model_cut_off_anywhere_is_refused(data_folder: Path) -> None:
     whole = (data_folder / "mlperf-tiny/pretrainedResnet_quant.tflite").read_bytes()
     for length in np.linspace(8, len(whole) - 1, 400, dtype=int):
@@ -151,6 +154,7 @@ def flip_bytes(content: bytes, random: np.random.Generator, end: int) -> bytes:
     return mutant.tobytes()
 
 
+@pytest.mark.fault(7)
 def test_damaged_bytes_are_refused_or_harmless_and_never_another_error() -> None:
     random = np.random.default_rng(11)
     refused = sum(refuse_or_read(flip_bytes(TINY, random, len(TINY))) for _ in range(4000))
@@ -166,11 +170,12 @@ def test_a_damaged_real_model_is_refused_or_harmless(data_folder: Path) -> None:
     assert refused > 200
 
 
+@pytest.mark.fault(7)
 def test_a_list_of_a_million_entries_named_a_million_times_is_refused_at_once() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(DamagedModelError, match="lists claim more than 1000000 entries"):
         read_structure(model_that_repeats_one_operator(times=200_000, inputs=200_000))
-    assert time.perf_counter() - started < 2.0
+    assert time.process_time() - started < 2.0
 
 
 def model_that_repeats_one_operator(times: int, inputs: int) -> bytes:
@@ -217,6 +222,7 @@ def test_what_is_no_flatbuffer_is_refused(content: bytes, message: str) -> None:
         read_structure(content)
 
 
+@pytest.mark.fault(9)
 def test_a_custom_operator_without_a_name_is_refused() -> None:
     with pytest.raises(DamagedModelError, match="custom operator has no name"):
         read_structure(with_custom_operator(TinyModel((4, 4), classes=3), ""))
@@ -225,6 +231,9 @@ def test_a_custom_operator_without_a_name_is_refused() -> None:
 GRAPH = "subgraphs.0"
 
 
+@pytest.mark.fault(8)
+@pytest.mark.fault(10)
+@pytest.mark.fault(11)
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
@@ -236,6 +245,8 @@ GRAPH = "subgraphs.0"
         pytest.param(f"{GRAPH}.inputs", [0, 0], "given twice", id="an input twice"),
         pytest.param(f"{GRAPH}.inputs", [], "reads a tensor that nothing wrote", id="no input"),
         pytest.param(f"{GRAPH}.outputs", [-1], "refers to tensor -1", id="an output nowhere"),
+        pytest.param(f"{GRAPH}.outputs", [2], "made by no operator", id="a constant as output"),
+        pytest.param(f"{GRAPH}.outputs", [0], "made by no operator", id="its input as output"),
         pytest.param(f"{GRAPH}.operators.0.opcodeIndex", 9, "code 9 of 3", id="unknown operator"),
         pytest.param(f"{GRAPH}.operators.0.inputs", [0, 70], "tensor 70 of 7", id="input of none"),
         pytest.param(
@@ -268,6 +279,7 @@ def test_a_graph_that_contradicts_itself_is_refused(path: str, value: Any, messa
         read_structure(edited(TINY, set_field(path, value)))
 
 
+@pytest.mark.fault(12)
 @pytest.mark.parametrize(
     ("operator", "field"),
     [

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import struct
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from edgecls.errors import PictureError
 from edgecls.imaging.decode import decode
+from edgecls.imaging.opencv import cv2
 from tests.support import odd_pictures as odd
 
 MEASURE = """
@@ -32,6 +36,8 @@ print(json.dumps({"problem": problem, "seconds": seconds, "grown_mb": grown / 10
 HUGE = (65500, 65500)
 
 
+@pytest.mark.fault(27)
+@pytest.mark.fault(28)
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -63,6 +69,30 @@ def test_a_decompression_bomb_is_refused_at_once(
     assert child.stderr == ""  # a decoder's own complaints would be a second message
 
 
+def claiming(jpeg: bytes, size: tuple[int, int]) -> bytes:
+    """A whole JPEG whose header claims another (height, width)."""
+    place = jpeg.index(b"\xff\xc0") + 5
+    return jpeg[:place] + struct.pack(">HH", *size) + jpeg[place + 4 :]
+
+
+@pytest.mark.fault(27)
+def test_a_small_jpeg_that_claims_a_large_picture_is_cut_off() -> None:
+    jpeg = cv2.imencode(".jpg", np.full((64, 64, 3), 99, np.uint8))[1].tobytes()
+    with pytest.raises(PictureError, match="cut off: 8190x8190 pixels are not in"):
+        decode(claiming(jpeg, (8190, 8190)))
+
+
+@pytest.mark.parametrize("pixels", [np.zeros, np.ones], ids=["black", "nearly black"])
+def test_the_smallest_jpeg_of_a_large_picture_is_read(pixels: Callable[..., Any]) -> None:
+    picture = pixels((2000, 3000), np.uint8)  # of one gray, in optimal codes
+    settings = [cv2.IMWRITE_JPEG_QUALITY, 1, cv2.IMWRITE_JPEG_OPTIMIZE, 1]
+    for progressive in (0, 1):
+        more = [*settings, cv2.IMWRITE_JPEG_PROGRESSIVE, progressive]
+        jpeg = cv2.imencode(".jpg", picture, more)[1].tobytes()
+        assert decode(jpeg).shape == (2000, 3000, 3)
+
+
+@pytest.mark.fault(27)
 @pytest.mark.parametrize(
     ("size", "claim"),
     [

@@ -62,6 +62,7 @@ def test_the_first_channel_is_red() -> None:
     assert decode(encoded(".png", red))[0, 0].tolist() == [255, 0, 0]
 
 
+@pytest.mark.fault(29)
 def test_gray_is_spread_over_three_channels() -> None:
     assert decode(encoded(".jpg", np.full((16, 16), 100, np.uint8)))[0, 0].tolist() == [100] * 3
 
@@ -69,6 +70,7 @@ def test_gray_is_spread_over_three_channels() -> None:
 PALETTE = odd.png_chunk(b"PLTE", bytes((0, 0, 0, 10, 200, 30)))
 
 
+@pytest.mark.fault(29)
 @pytest.mark.parametrize(
     ("content", "pixel"),
     [
@@ -112,6 +114,7 @@ def saved_by_pillow(pictures: list[Any], kind: str, **options: Any) -> bytes:
     return packed.getvalue()
 
 
+@pytest.mark.fault(29)
 @pytest.mark.parametrize(
     ("inks", "pixel"),
     [
@@ -126,6 +129,7 @@ def test_cmyk_is_converted_without_a_profile(inks: tuple[int, ...], pixel: list[
     assert decode(content)[8, 8].tolist() == pytest.approx(pixel, abs=3)
 
 
+@pytest.mark.fault(31)
 @pytest.mark.parametrize(
     ("kind", "options"),
     [
@@ -142,6 +146,7 @@ def test_of_an_animation_the_first_picture_counts(kind: str, options: dict[str, 
     assert decode(content).tolist() == np.full((4, 6, 3), [255, 0, 0]).tolist()
 
 
+@pytest.mark.fault(30)
 @pytest.mark.parametrize("order", ["<", ">"], ids=["little-endian", "big-endian"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_jpeg_is_upright_whatever_its_orientation(orientation: int, order: str) -> None:
@@ -151,6 +156,7 @@ def test_a_jpeg_is_upright_whatever_its_orientation(orientation: int, order: str
     assert np.abs(frame.astype(int) - UPRIGHT).max() <= 2
 
 
+@pytest.mark.fault(30)
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_png_is_upright_whatever_its_orientation(orientation: int) -> None:
     stored = odd.stored_for(orientation, UPRIGHT)
@@ -160,6 +166,7 @@ def test_a_png_is_upright_whatever_its_orientation(orientation: int) -> None:
     assert np.array_equal(decode(content), UPRIGHT)
 
 
+@pytest.mark.fault(30)
 @pytest.mark.parametrize("orientation", [0, 9, 65535])
 def test_an_orientation_that_does_not_exist_changes_nothing(orientation: int) -> None:
     stored = encoded(".jpg", UPRIGHT, cv2.IMWRITE_JPEG_QUALITY, 100)
@@ -182,6 +189,7 @@ def test_a_damaged_exif_block_does_no_harm(block: bytes) -> None:
     assert decode(odd.with_exif(stored, block)).shape == UPRIGHT.shape
 
 
+@pytest.mark.fault(41)
 @pytest.mark.parametrize("size", [(1, 1), (1, 700), (700, 1), (3, 2)])
 def test_very_thin_pictures_are_pictures(size: tuple[int, int]) -> None:
     frame = np.full((*size, 3), 77, np.uint8)
@@ -200,6 +208,7 @@ ENCODINGS = [
 ]
 
 
+@pytest.mark.fault(23)
 @pytest.mark.parametrize(("kind", "options"), ENCODINGS)
 def test_a_picture_that_is_cut_off_is_unreadable(kind: str, options: tuple[int, ...]) -> None:
     whole = encoded(kind, photograph(), *options)
@@ -230,6 +239,7 @@ def flipped(content: bytes, place: int) -> bytes:
     return content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :]
 
 
+@pytest.mark.fault(24)
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
@@ -245,6 +255,8 @@ def test_a_png_with_a_bad_checksum_is_unreadable(kind: bytes, message: str) -> N
         decode(flipped(content, place + 4 + length))
 
 
+@pytest.mark.fault(25)
+@pytest.mark.fault(32)
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -267,12 +279,14 @@ def test_what_is_no_picture_is_refused(content: bytes, message: str) -> None:
         decode(content)
 
 
+@pytest.mark.fault(32)
 def test_heic_comes_with_a_way_out() -> None:
     with pytest.raises(PictureError) as refused:
         decode(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
     assert "export it as JPEG" in refused.value.hint
 
 
+@pytest.mark.fault(26)
 def test_the_extension_of_a_file_does_not_matter(tmp_path: Path) -> None:
     (tmp_path / "really-a-png.jpg").write_bytes(encoded(".png", UPRIGHT))
     assert np.array_equal(read_picture(tmp_path / "really-a-png.jpg"), UPRIGHT)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 
-@pytest.mark.parametrize("command", [("doctor",), ("classify", "--model", "m.tflite", "p.jpg")])
+@pytest.mark.parametrize("command", [("cameras",), ("classify", "--model", "m.tflite", "p.jpg")])
 def test_a_library_that_the_system_lacks_is_named_with_the_package_that_has_it(
     tmp_path: Path, command: tuple[str, ...]
 ) -> None:

@@ -87,6 +87,7 @@ def test_links_are_followed(tmp_path: Path) -> None:
     assert names == ("a/1.png", "a/2.png", "a/linked/1.png", "b/1.png", "c/1.png")
 
 
+@pytest.mark.fault(37)
 def test_a_loop_of_links_ends(tmp_path: Path) -> None:
     fill(tmp_path, "a/1.png")
     (tmp_path / "a/up").symlink_to(tmp_path)
@@ -94,12 +95,14 @@ def test_a_loop_of_links_ends(tmp_path: Path) -> None:
     assert found_below(tmp_path) == ["a/1.png"]
 
 
+@pytest.mark.fault(37)
 def test_a_link_to_itself_is_no_reason_to_stop(tmp_path: Path) -> None:
     fill(tmp_path, "a/1.png")
     (tmp_path / "a/0.png").symlink_to("0.png")
     assert "a/1.png" in found_below(tmp_path)
 
 
+@pytest.mark.fault(37)
 def test_a_dangling_link_is_counted_and_not_read(tmp_path: Path) -> None:
     fill(tmp_path, "a/1.png")
     (tmp_path / "a/gone.png").symlink_to("nowhere.png")
@@ -108,6 +111,7 @@ def test_a_dangling_link_is_counted_and_not_read(tmp_path: Path) -> None:
         read_picture(tmp_path / "a/gone.png")
 
 
+@pytest.mark.fault(36)
 def test_pipes_sockets_and_devices_are_left_out(tmp_path: Path) -> None:
     fill(tmp_path, "a/1.png")
     os.mkfifo(tmp_path / "a/pipe.png")
@@ -118,12 +122,14 @@ def test_pipes_sockets_and_devices_are_left_out(tmp_path: Path) -> None:
         assert found_below(tmp_path) == ["a/1.png"]
 
 
+@pytest.mark.fault(36)
 def test_a_pipe_given_by_name_does_not_hang(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     with pytest.raises(PictureError, match="is a device, pipe or socket"):
         read_picture(tmp_path / "pipe.png")
 
 
+@pytest.mark.fault(38)
 def test_a_picture_that_vanished_says_so(tmp_path: Path) -> None:
     pictures = FolderPictures(fill(tmp_path, "a/1.png", "b/1.png"))
     (tmp_path / "a/1.png").unlink()
@@ -131,6 +137,7 @@ def test_a_picture_that_vanished_says_so(tmp_path: Path) -> None:
         pictures.load_frame(0)
 
 
+@pytest.mark.fault(39)
 @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may read anything")
 def test_a_picture_that_is_not_ours_says_so(tmp_path: Path) -> None:
     pictures = FolderPictures(fill(tmp_path, "a/1.png", "b/1.png"))
@@ -148,6 +155,7 @@ def test_a_folder_that_is_not_ours_is_refused(tmp_path: Path) -> None:
     (tmp_path / "data").chmod(0o755)
 
 
+@pytest.mark.fault(33)
 @pytest.mark.parametrize(
     "name",
     [
@@ -195,6 +203,7 @@ def test_a_folder_is_refused(names: list[str], message: str, tmp_path: Path) -> 
         FolderPictures(fill(tmp_path, *names))
 
 
+@pytest.mark.fault(35)
 @pytest.mark.parametrize("name", ["nowhere", "file", "a\0b", "x" * 300])
 def test_what_is_no_folder_is_refused(name: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(PNG)
@@ -208,6 +217,7 @@ def test_files_and_folders_can_be_given_together(tmp_path: Path) -> None:
     assert [path.name for path in paths] == ["single.txt", "1.png", "2.png", "gone.png"]
 
 
+@pytest.mark.fault(40)
 def test_files_are_found_one_by_one(tmp_path: Path) -> None:
     fill(tmp_path, *(f"a/{i}/1.png" for i in range(3)))
     files = find_files(tmp_path)

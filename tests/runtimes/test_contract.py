@@ -143,6 +143,7 @@ def test_other_dtypes_come_out_as_they_are(
     assert bright.dtype == np.dtype(dtype)
 
 
+@pytest.mark.fault(15)
 def test_a_model_overwritten_in_place_while_it_runs_changes_nothing(
     name: str, tmp_path: Path
 ) -> None:

@@ -134,6 +134,7 @@ def test_a_choice_that_there_is_not_is_refused(given: dict[str, Any], problem: s
         Accelerator(**given)
 
 
+@pytest.mark.fault(13)
 def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(LIBRARY_VARIABLE, "libedgetpu-of-nobody.so.1")
     with pytest.raises(NotInstalledError, match=r"libedgetpu-of-nobody\.so\.1, is not") as refused:
@@ -156,6 +157,7 @@ def test_a_library_that_is_no_delegate_is_told(monkeypatch: pytest.MonkeyPatch) 
     assert "libc.so.6 is no delegate" in refusal().problem
 
 
+@pytest.mark.fault(13)
 def test_a_library_that_refuses_silently_means_that_there_is_no_device(stand_in: StandIn) -> None:
     stand_in("silent")
     refused = refusal(device="usb:3")
@@ -175,6 +177,7 @@ def test_an_old_library_that_crashes_at_load_costs_a_message(stand_in: StandIn) 
     assert "16.0TF2.15" in refused.hint
 
 
+@pytest.mark.fault(90)
 def test_a_library_that_hangs_at_load_is_given_up(stand_in: StandIn) -> None:
     stand_in("hangs-at-load")
     started = time.monotonic()
@@ -202,6 +205,7 @@ def test_a_model_for_a_newer_runtime_is_refused_with_both_numbers(stand_in: Stan
         pytest.param("crashes", "crashed its library (SIGSEGV)", id="crashing"),
     ],
 )
+@pytest.mark.fault(90)
 def test_what_goes_wrong_in_mid_run_ends_in_bounded_time(
     mode: str, problem: str, stand_in: StandIn
 ) -> None:
@@ -222,6 +226,7 @@ def test_what_goes_wrong_in_mid_run_ends_in_bounded_time(
 
 
 @pytest.mark.parametrize("mode", ["lost", "hangs", "crashes"])
+@pytest.mark.fault(90)
 def test_restarting_gives_the_same_frame_its_answer(
     mode: str, stand_in: StandIn, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -236,6 +241,7 @@ def test_restarting_gives_the_same_frame_its_answer(
     runtime.close()
 
 
+@pytest.mark.fault(90)
 def test_a_device_that_fails_again_after_its_restart_ends_the_work(stand_in: StandIn) -> None:
     stand_in("lost")
     runtime = opened(on_loss="restart")
@@ -244,6 +250,7 @@ def test_a_device_that_fails_again_after_its_restart_ends_the_work(stand_in: Sta
     runtime.close()
 
 
+@pytest.mark.fault(90)
 def test_a_device_that_is_lost_again_and_again_ends_the_work(stand_in: StandIn) -> None:
     stand_in("lost", after=1)
     runtime = opened(on_loss="restart")
@@ -263,6 +270,7 @@ def unplugged(stand_in: StandIn, restart_limit_s: float) -> EdgeTpuRuntime:
     return runtime
 
 
+@pytest.mark.fault(90)
 def test_a_device_that_was_unplugged_is_not_waited_for_without_end(stand_in: StandIn) -> None:
     runtime = unplugged(stand_in, restart_limit_s=2.0)
     started = time.monotonic()
@@ -273,6 +281,7 @@ def test_a_device_that_was_unplugged_is_not_waited_for_without_end(stand_in: Sta
     runtime.close()
 
 
+@pytest.mark.fault(90)
 def test_a_device_that_is_plugged_in_again_goes_on(stand_in: StandIn) -> None:
     runtime = unplugged(stand_in, restart_limit_s=60.0)
     again = threading.Timer(1.5, stand_in)
@@ -298,6 +307,7 @@ def without_mark(plain: bytes) -> bytes:
     return edited(compiled(plain), lambda parts: setattr(parts, "metadata", []))
 
 
+@pytest.mark.fault(90)
 def test_on_the_cpu_the_uncompiled_model_goes_on(
     stand_in: StandIn, pair: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -341,6 +351,7 @@ def test_another_training_beside_it_is_refused_by_its_hash(stand_in: StandIn, pa
         opened(dataclasses.replace(model, card=card), on_loss="cpu")
 
 
+@pytest.mark.fault(90)
 def test_no_process_is_left_after_closing(stand_in: StandIn) -> None:
     stand_in()
     runtime = opened()

@@ -14,6 +14,7 @@ from tests.support.tiny_model import TinyModel, tiny_model_bytes, with_custom_op
 pytestmark = pytest.mark.skipif(not installed_runtimes(), reason="no engine is installed")
 
 
+@pytest.mark.fault(13)
 def test_a_model_compiled_for_the_edge_tpu_says_what_to_use_instead(data_folder: Path) -> None:
     model = load_model_file(data_folder / "coral/mobilenet_v1_0.25_128_quant_edgetpu.tflite")
     with pytest.raises(EngineError, match="is compiled for the Edge TPU") as refused:

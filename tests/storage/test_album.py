@@ -37,6 +37,7 @@ class TestNames:
         assert add(Album(root, Quota())) == ["cat/000000001-20261105T120000Z.jpg"]
         assert pictures(root) == ["cat/000000001-20261105T120000Z.jpg"]
 
+    @pytest.mark.fault(74)
     def test_a_clock_that_jumps_back_a_day_changes_no_order(self, root: Path) -> None:
         album = Album(root, Quota())
         names = [
@@ -46,6 +47,7 @@ class TestNames:
         assert names == sorted(names)
         assert len(set(names)) == 4
 
+    @pytest.mark.fault(74)
     def test_numbers_go_on_after_a_restart(self, root: Path) -> None:
         first = Album(root, Quota())
         add(first, 3)
@@ -84,6 +86,7 @@ class TestLog:
         lines = [json.loads(line) for line in (root / LOG_NAME).read_text().splitlines()]
         assert lines == [{"file": name, "bytes": 10, **FACTS} for name in names]
 
+    @pytest.mark.fault(67)
     def test_a_torn_line_is_cut_off(self, root: Path) -> None:
         album = Album(root, Quota())
         add(album)
@@ -93,6 +96,7 @@ class TestLog:
         assert Album(root, Quota()).repaired_bytes == 18
         assert len((root / LOG_NAME).read_text().splitlines()) == 1
 
+    @pytest.mark.fault(72)
     def test_what_a_crash_left_half_written_is_swept(self, root: Path) -> None:
         (root / "cat").mkdir(parents=True)
         ours = root / "cat" / "000000007-20261105T120000Z.jpg.part"
@@ -102,6 +106,7 @@ class TestLog:
         assert Album(root, Quota()).swept == 1
         assert (ours.exists(), other.exists()) == (False, True)
 
+    @pytest.mark.fault(66)
     def test_the_order_that_survives_a_power_cut(self, root: Path, tmp_path: Path) -> None:
         strace = shutil.which("strace")
         if strace is None:
@@ -142,6 +147,7 @@ class TestLog:
 
 
 class TestOneWriter:
+    @pytest.mark.fault(73)
     def test_a_second_one_is_refused(self, root: Path) -> None:
         first = Album(root, Quota())
         with pytest.raises(SinkError, match="another edgecls records into") as refused:
@@ -156,6 +162,7 @@ class TestOneWriter:
 
 
 class TestQuota:
+    @pytest.mark.fault(69)
     def test_the_oldest_go_first(self, root: Path) -> None:
         quota = Quota(max_bytes=30)
         album = Album(root, quota)
@@ -168,6 +175,7 @@ class TestQuota:
         ]
         assert (quota.deleted, quota.bytes) == (2, 30)
 
+    @pytest.mark.fault(69)
     def test_what_lies_there_from_before_counts(self, root: Path) -> None:
         first = Album(root, Quota())
         add(first, 3)
@@ -179,6 +187,7 @@ class TestQuota:
             "cat/000000004",
         ]
 
+    @pytest.mark.fault(69)
     def test_pictures_of_others_are_never_deleted(self, root: Path) -> None:
         (root / "cat").mkdir(parents=True)
         holiday = root / "cat" / "holiday.jpg"
@@ -187,6 +196,7 @@ class TestQuota:
         assert holiday.exists()
         assert len(pictures(root)) == 3
 
+    @pytest.mark.fault(69)
     def test_nothing_outside_the_folder_is_deleted_through_a_link(
         self, root: Path, tmp_path: Path
     ) -> None:
@@ -201,6 +211,7 @@ class TestQuota:
         assert len(list(outside.iterdir())) == 3
         assert len(list((root / "dog").iterdir())) == 2
 
+    @pytest.mark.fault(69)
     def test_a_folder_that_became_a_link_while_running_is_not_followed(
         self, root: Path, tmp_path: Path
     ) -> None:
@@ -236,6 +247,7 @@ class TestQuota:
 
 
 class TestDisk:
+    @pytest.mark.fault(68)
     def test_a_full_disk_leaves_nothing_behind_and_works_again(self, tmp_path: Path) -> None:
         disk = tmp_path / "disk"
         disk.mkdir()
@@ -259,6 +271,7 @@ class TestDisk:
         finally:
             subprocess.run(["umount", "-l", str(disk)], check=False)
 
+    @pytest.mark.fault(71)
     def test_a_folder_that_was_deleted_is_not_made_again(self, root: Path) -> None:
         album = Album(root, Quota())
         add(album)
@@ -267,6 +280,7 @@ class TestDisk:
             add(album)
         assert not root.exists()
 
+    @pytest.mark.fault(71)
     def test_a_folder_that_is_back_is_recorded_into(self, root: Path) -> None:
         album = Album(root, Quota())
         add(album)
@@ -274,3 +288,56 @@ class TestDisk:
         root.mkdir()
         add(album)
         assert len(pictures(root)) == 1
+
+
+class TestLogStaysBounded:
+    """The quota deletes pictures; their lines go later, many at once."""
+
+    def fill(self, root: Path, count: int) -> list[str]:
+        """Record with room for 5 pictures of 10 bytes."""
+        album = Album(root, Quota(max_bytes=50), spare_lines=20)
+        names = add(album, count)
+        album.close()
+        return names
+
+    def lines(self, root: Path) -> list[str]:
+        return [json.loads(line)["file"] for line in (root / LOG_NAME).read_text().splitlines()]
+
+    @pytest.mark.fault(69)
+    def test_it_holds_the_pictures_that_are_there_and_not_many_more(self, root: Path) -> None:
+        names = self.fill(root, 100)
+        assert pictures(root) == names[-5:]
+        lines = self.lines(root)
+        assert lines == names[-len(lines) :]
+        assert 5 <= len(lines) <= 31
+
+    def test_restarting_makes_no_difference(self, root: Path) -> None:
+        for _ in range(6):
+            names = self.fill(root, 15)
+        assert self.lines(root)[-5:] == pictures(root) == names[-5:]
+        assert len(self.lines(root)) <= 31
+
+    def test_without_a_quota_every_line_stays(self, root: Path) -> None:
+        album = Album(root, Quota(), spare_lines=20)
+        names = add(album, 50)
+        assert self.lines(root) == names
+
+    def test_a_line_of_others_stays(self, root: Path) -> None:
+        self.fill(root, 1)
+        with (root / LOG_NAME).open("a") as log:
+            log.write('{"file": "cat/mine.jpg", "why": "said by hand"}\n')
+        self.fill(root, 60)
+        assert "cat/mine.jpg" in self.lines(root)
+
+    def test_what_a_crash_left_of_a_new_log_is_swept(self, root: Path) -> None:
+        self.fill(root, 3)
+        (root / f"{LOG_NAME}.part").write_text("half")
+        self.fill(root, 1)
+        assert sorted(path.name for path in root.iterdir()) == [".edgecls.lock", "cat", LOG_NAME]
+
+    @pytest.mark.fault(68)
+    def test_where_no_new_log_can_be_written_the_old_one_goes_on(self, root: Path) -> None:
+        self.fill(root, 5)
+        (root / f"{LOG_NAME}.part").mkdir()  # it cannot be made
+        names = self.fill(root, 60)
+        assert self.lines(root)[-60:] == names

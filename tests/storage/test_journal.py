@@ -39,6 +39,7 @@ def files_no_larger_than(limit: int) -> Iterator[None]:
 
 
 class TestTornTail:
+    @pytest.mark.fault(67)
     @pytest.mark.parametrize("kept", range(1, len(line(2))))
     def test_a_line_cut_anywhere_is_cut_off_at_the_start(self, path: Path, kept: int) -> None:
         path.write_bytes(line(1) + line(2)[:kept])
@@ -80,6 +81,7 @@ class TestTornTail:
         with pytest.raises(SinkError, match="its first line is another one"):
             Journal(path, TABLE)
 
+    @pytest.mark.fault(67)
     def test_a_row_that_was_cut_inside_a_quoted_line_feed_is_cut_off(self, path: Path) -> None:
         path.write_bytes(b'a,b\r\n1,2\r\n3,"two\nli')
         Journal(path, TABLE).close()
@@ -118,6 +120,7 @@ class TestRotation:
 
 
 class TestDisk:
+    @pytest.mark.fault(68)
     def test_half_a_line_is_taken_back_when_the_disk_is_full(self, path: Path) -> None:
         journal = Journal(path, LINES)
         journal.append(line(1))
@@ -127,6 +130,7 @@ class TestDisk:
         journal.append(line(3))
         assert path.read_bytes() == line(1) + line(3)
 
+    @pytest.mark.fault(71)
     def test_a_file_that_was_moved_away_is_begun_anew(self, path: Path) -> None:
         journal = Journal(path, LINES)
         journal.append(line(1))
@@ -135,6 +139,7 @@ class TestDisk:
         journal.append(line(2))
         assert path.read_bytes() == line(2)
 
+    @pytest.mark.fault(71)
     def test_a_folder_that_is_gone_is_not_made_but_found_when_it_is_back(
         self, tmp_path: Path
     ) -> None:

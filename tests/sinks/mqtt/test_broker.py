@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import resource
 import signal
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from edgecls.contract.conditions import DriftEvent
 from edgecls.contract.events import ModelEvent, SourceEvent
 from edgecls.sinks.mqtt import MqttSink
 from edgecls.sinks.mqtt.settings import MqttSettings, parse_broker
@@ -79,7 +81,8 @@ class TestPublishing:
             state = json.loads(listener.wait_for(STATE))
             assert listener.wait_for(AVAILABILITY) == b"online"
             assert all(heard.is_retained for heard in listener.heard)
-        assert set(config["components"]) == {"label", "score", "fps", "source", "is_cat", "is_dog"}
+        entities = {"label", "score", "fps", "source", "drift", "is_cat", "is_dog"}
+        assert set(config["components"]) == entities
         assert (state["label"], state["label_id"], state["source"]) == ("cat", "is_cat", "ON")
         assert state["score_percent"] == 90.0
 
@@ -112,6 +115,19 @@ class TestPublishing:
         with listening(broker.port) as listener:
             sink.handle(SourceEvent("lost", 0.0, "/dev/video0", "unplugged"))
             listener.wait_for_part(STATE, b'"source": "OFF"')
+
+    def test_drift_is_a_problem_that_says_which_statistics_it_is_about(
+        self, broker: Mosquitto, open_sink: Open
+    ) -> None:
+        sink = connected(open_sink(address(broker)))
+        with listening(broker.port) as listener:
+            dark = DriftEvent("drifting", 0.0, "brightness", 12.0, 120.0, 60.0, 180.0)
+            sink.handle(dark)
+            listener.wait_for_part(STATE, b'"drift": "ON"')
+            listener.wait_for_part(f"{BASE}/drift", b'"statistic": "brightness", "seen": 12.0')
+            sink.handle(dataclasses.replace(dark, state="back"))
+            listener.wait_for_part(STATE, b'"drift": "OFF"')
+            listener.wait_for_part(f"{BASE}/drift", b'{"drifting": []}')
 
     def test_home_assistant_that_starts_is_told_again(
         self, broker: Mosquitto, open_sink: Open
@@ -163,6 +179,7 @@ class TestPublishing:
 
 
 class TestOutages:
+    @pytest.mark.fault(80)
     def test_a_broker_that_is_down_at_the_start_is_connected_to_later(
         self, broker: Mosquitto, open_sink: Open, told: list[str]
     ) -> None:
@@ -182,6 +199,7 @@ class TestOutages:
             f"{name}: connected",
         ]
 
+    @pytest.mark.fault(81)
     def test_a_broker_that_comes_back_empty_is_told_everything_again(
         self, broker: Mosquitto, open_sink: Open
     ) -> None:
@@ -198,6 +216,7 @@ class TestOutages:
             assert json.loads(listener.wait_for(STATE))["label"] == "dog"
             listener.wait_for(AVAILABILITY, b"online")
 
+    @pytest.mark.fault(82)
     def test_a_broker_that_hangs_costs_no_memory_and_no_time(
         self, broker: Mosquitto, open_sink: Open
     ) -> None:
@@ -220,6 +239,7 @@ class TestOutages:
         connected(sink)
         wait_until(lambda: sink.waiting == 0, "what waited is published")
 
+    @pytest.mark.fault(82)
     def test_a_broker_that_takes_the_connection_and_says_nothing(
         self, broker: Mosquitto, open_sink: Open
     ) -> None:
@@ -250,6 +270,7 @@ class TestSecurity:
     def test_the_right_password_opens(self, guarded: Mosquitto, open_sink: Open) -> None:
         connected(open_sink(address(guarded, user="me@"), "right"))
 
+    @pytest.mark.fault(83)
     def test_a_wrong_password_is_told_once_and_makes_no_storm(
         self, guarded: Mosquitto, open_sink: Open, told: list[str]
     ) -> None:
@@ -326,6 +347,7 @@ class TestProcess:
             yield process
             process.kill()
 
+    @pytest.mark.fault(84)
     @pytest.mark.parametrize(
         "number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda n: n.name
     )
@@ -338,6 +360,7 @@ class TestProcess:
             camera.send_signal(number)
             listener.wait_for(AVAILABILITY, b"offline")
 
+    @pytest.mark.fault(84)
     def test_a_board_that_hangs_is_offline_after_one_and_a_half_keepalives(
         self, broker: Mosquitto
     ) -> None:

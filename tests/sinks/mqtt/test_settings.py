@@ -64,6 +64,7 @@ def test_an_odd_address_is_refused(text: str, problem: str) -> None:
         parse_broker(text)
 
 
+@pytest.mark.fault(61)
 @pytest.mark.parametrize(
     "text",
     ["mqtt://me:hunter2@pi", "http://me:hunter2@pi", "mqtt://me:hunter2@pi:x/a"],
@@ -94,10 +95,24 @@ class TestPassword:
     def test_none_at_all(self) -> None:
         assert load_password(None, {}) == ("", "")
 
+    def test_from_the_credentials_of_a_service(self, tmp_path: Path) -> None:
+        (tmp_path / "mqtt-password").write_text("hunter2\n")
+        (tmp_path / "mqtt-password").chmod(0o400)
+        service = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+        assert load_password(None, service) == ("hunter2", "")
+        said = {**service, "EDGECLS_MQTT_PASSWORD": "other"}
+        assert load_password(None, said) == ("other", "")
+
+    def test_a_service_without_one(self, tmp_path: Path) -> None:
+        assert load_password(None, {"CREDENTIALS_DIRECTORY": str(tmp_path)}) == ("", "")
+        (tmp_path / "mqtt-password").write_text("\n")
+        assert load_password(None, {"CREDENTIALS_DIRECTORY": str(tmp_path)})[0] == ""
+
     def test_a_file_that_is_missing(self, tmp_path: Path) -> None:
         with pytest.raises(SinkError, match="there is no file"):
             load_password(tmp_path / "secret", {})
 
+    @pytest.mark.fault(61)
     def test_it_is_not_shown_with_the_settings(self) -> None:
         settings = MqttSettings(parse_broker("mqtt://me@pi/a"), "hunter2")
         assert "hunter2" not in repr(settings)

@@ -1,0 +1,57 @@
+"""The log of an album, without the lines of pictures that the quota has deleted."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from typing import Final
+
+# As an album begins each line: the picture's name, which holds its number.
+_NUMBER: Final = re.compile(rb'\{"file": "(?:[^"\\]|\\.)*?/?(\d{9})-\d{8}T\d{6}Z\.')
+_READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+_WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+PART: Final = ".part"
+
+
+def count_lines(root: int, name: str) -> int:
+    """Lines of a file in the folder `root` (a handle)."""
+    with open(os.open(name, _READ, dir_fd=root), "rb") as file:
+        return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))
+
+
+def compact(root: int, name: str, oldest: int) -> int:
+    """Leave out the lines of pictures with a number below `oldest`; returns how many stay.
+
+    The file is exchanged as a whole, durably: a power cut leaves the old one or the new one.
+
+    Raises:
+        OSError: It stays as it is.
+    """
+    part = name + PART
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(part, dir_fd=root)
+    try:
+        with (
+            open(os.open(name, _READ, dir_fd=root), "rb") as old,
+            open(os.open(part, _WRITE, 0o666, dir_fd=root), "wb") as new,
+        ):
+            lines = 0
+            for line in old:
+                if _number_of(line) >= oldest:
+                    new.write(line)
+                    lines += 1
+            new.flush()
+            os.fsync(new.fileno())
+        os.rename(part, name, src_dir_fd=root, dst_dir_fd=root)
+        os.fsync(root)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(part, dir_fd=root)
+        raise
+    return lines
+
+
+def _number_of(line: bytes) -> int:
+    found = _NUMBER.match(line)
+    return int(found[1]) if found else 1 << 62  # what is not understood is not ours to drop

@@ -1,0 +1,1 @@
+"""Faults to survive: which there are (`rows.toml`), tests of those that no other room shows."""

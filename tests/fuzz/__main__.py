@@ -1,0 +1,78 @@
+"""`python -m tests.fuzz`: run a fuzzer for as long as one likes; exit 1 if it found something."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Final
+
+from edgecls.console import progress
+from tests.fuzz.supervisor import Report, fuzz
+from tests.fuzz.target import TARGETS, load_target
+
+FOUND: Final = Path(__file__).parent / "found"
+REPORT: Final = Path(__file__).parents[2] / "docs/reliability/fuzz.md"
+
+
+def main() -> None:
+    """Parse, run, print."""
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
+    parser.add_argument("--target", choices=list(TARGETS), required=True)
+    parser.add_argument("--count", type=int, default=1000, help="inputs")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--budget", type=float, default=float("inf"), help="seconds")
+    parser.add_argument("--report", action="store_true", help=f"write what was seen to {REPORT}")
+    asked = parser.parse_args()
+    with progress(f"fuzz {asked.target}", asked.count) as advance:
+        report = fuzz(asked.target, asked.count, asked.seed, budget_s=asked.budget, advance=advance)
+    print(json.dumps(report.to_json(), indent=2))
+    _keep(report)
+    if asked.report:
+        write_report(REPORT, report)
+    sys.exit(1 if report.findings else 0)
+
+
+def _keep(report: Report) -> None:
+    """Each finding as a fixture, to be fixed and kept."""
+    for found in report.findings:
+        folder = FOUND / report.target
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / found.name).write_bytes(found.content)
+        print(f"{folder / found.name}: {found.what}", file=sys.stderr)
+
+
+_HEAD: Final = """### Damaged and hostile input
+
+A finding is a crash or a hang of the process that reads, an error without a hint, or memory beyond
+a XX and memory are those of the process that reads, of the one input with the most.
+
+| what | mutants | findings | what came of them | slowest, s | most, MB | shown by |
+|---|--:|--:|---|--:|--:|---|
+"""
+
+
+def to_row(report: Report) -> str:
+    """What was seen, with the command that shows it again."""
+    shown = f"--target {report.target} --count {report.count} --seed {report.seed}"
+    outcomes = "; ".join(f"{count} {what}" for what, count in report.outcomes.most_common())
+    return (
+        f"| {load_target(report.target).what} | {report.count} | {len(report.findings)}"
+        f" | {outcomes} | {report.slowest_s:.2f} | {report.most_mb:.0f}"
+        f" | `python -m tests.fuzz {shown}` |\n"
+    )
+
+
+def write_report(path: Path, report: Report) -> None:
+    """Put a row into the table of all fuzzers, in the place of an older one of this target."""
+    lines = path.read_text("utf-8").splitlines(keepends=True) if path.exists() else []
+    rows = {name: row for row in lines for name in TARGETS if f"--target {name} " in row}
+    rows[report.target] = to_row(report)
+    ordered = [rows[name] for name in TARGETS if name in rows]
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(_HEAD + "".join(ordered), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
