@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import struct
 import tomllib
 
 import pytest
@@ -38,6 +39,21 @@ def test_every_library_in_it_is_for_64_bit_arm() -> None:
     }
     assert len(machines) > 50
     assert set(machines.values()) == {183}  # EM_AARCH64
+
+
+def test_every_library_can_be_mapped_in_pages_of_16_kib_as_a_pi_5_has_them() -> None:
+    narrow = [path.name for path in SITE.rglob("*.so*") if alignment(path.read_bytes()) < 1 << 14]
+    assert narrow == []
+
+
+def alignment(library: bytes) -> int:
+    """The smallest alignment of what of a 64-bit library is mapped (PT_LOAD), in bytes."""
+    table, size, count = (
+        *struct.unpack_from("<Q", library, 32),
+        *struct.unpack_from("<HH", library, 54),
+    )
+    headers = [struct.unpack_from("<I44xQ", library, table + n * size) for n in range(count)]
+    return min(aligned for kind, aligned in headers if kind == 1)
 
 
 def test_it_takes_less_than_300_mb() -> None:

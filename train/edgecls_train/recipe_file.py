@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import tomllib
 from collections.abc import Mapping
 from importlib import resources
@@ -12,6 +11,7 @@ from typing import Any, Final
 
 from edgecls.contract.files import read_regular_file
 from edgecls.contract.preprocessing import Preprocessing
+from edgecls.contract.toml import place
 from edgecls.errors import InvalidValueError, RecipeError
 from edgecls_train.knobs import TYPE_NAMES
 from edgecls_train.recipe import (
@@ -116,8 +116,8 @@ def _check_keys(table: Mapping[str, Any], text: str, where: str) -> dict[str, di
         if key not in TABLES or not key:
             tables[""][key] = _checked("", key, value, text, where)
         elif not isinstance(value, dict):
-            place = f"{where}{_line_of(text, '', key)}"
-            raise RecipeError(f"{place}: {key!r} is {value!r:.40}, wanted a [{key}] table")
+            here = place(where, text, "", key)
+            raise RecipeError(f"{here}: {key!r} is {value!r:.40}, wanted a [{key}] table")
         else:
             tables[key] = {
                 inner: _checked(key, inner, inner_value, text, where)
@@ -134,12 +134,12 @@ def _check_keys(table: Mapping[str, Any], text: str, where: str) -> dict[str, di
 
 
 def _checked(table: str, key: str, value: Any, text: str, where: str) -> Any:
-    place = f"{where}{_line_of(text, table, key)}"
+    here = place(where, text, table, key)
     known = TABLES[table]
     if key not in known:
         tables = ", ".join(f"[{name}]" for name in TABLES if name)
         raise RecipeError(
-            f"{place}: unknown key {key!r}" + (f" in [{table}]" if table else ""),
+            f"{here}: unknown key {key!r}" + (f" in [{table}]" if table else ""),
             hint=f"known here: {', '.join(known)}" + ("" if table else f" and {tables}"),
         )
     wanted = known[key].type
@@ -151,21 +151,8 @@ def _checked(table: str, key: str, value: Any, text: str, where: str) -> Any:
         fits = all(isinstance(layer, str) for layer in value)
     if not fits:
         wish = "a list of texts" if key == "layers" else TYPE_NAMES[wanted]
-        raise RecipeError(f"{place}: {key!r} is {value!r:.60}, wanted {wish}")
+        raise RecipeError(f"{here}: {key!r} is {value!r:.60}, wanted {wish}")
     return value
-
-
-def _line_of(text: str, table: str, key: str) -> str:
-    """` line N`, where `key` of `table` is set in TOML text; empty when it cannot be told."""
-    inside = ""
-    for number, line in enumerate(text.splitlines(), start=1):
-        if header := re.match(r"\s*\[+\s*([^\]]+?)\s*\]+\s*(#.*)?$", line):
-            inside = header[1]
-            if not table and inside == key:
-                return f", line {number}"
-        elif inside == table and re.match(rf"""\s*["']?{re.escape(key)}["']?\s*[.=]""", line):
-            return f", line {number}"
-    return ""
 
 
 def _to_toml(value: Any) -> str:
