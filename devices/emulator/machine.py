@@ -32,7 +32,10 @@ Camera = Literal["vivid", "usb"]
 Init = Literal["plain", "systemd"]
 MACHINE: Final = PLACE / "machine"
 SHARED: Final = ROOT / "opt/machine"  # /opt/machine there
-PACKAGES: Final = ("busybox-static", "v4l-utils", "systemd", "systemd-sysv", "dbus", "udev")
+PACKAGES: Final = (
+    *("busybox-static", "v4l-utils", "systemd", "systemd-sysv", "dbus", "udev"),
+    "openssh-server",
+)
 KERNEL: Final = "linux-image-arm64"
 _ALWAYS: Final = ("virtio_pci", "9pnet_virtio", "9p", "overlay")
 _MODULES: Final[dict[Camera, tuple[str, ...]]] = {
@@ -67,15 +70,19 @@ TimeoutStartSec=infinity
 ExecStart=/usr/bin/busybox sh /opt/machine/start
 """
 # What packages write when they are installed, which these were not.
-_USERS: Final = "root:x:0:0:root:/root:/bin/sh\nmessagebus:x:100:100::/:/bin/false\n"
+_USERS: Final = (
+    "root:x:0:0:root:/root:/bin/sh\nmessagebus:x:100:100::/:/bin/false\n"
+    "sshd:x:101:65534::/run/sshd:/bin/false\nedgecls:x:990:990::/var/lib/edgecls:/bin/false\n"
+)
 _GROUPS: Final = (
     "root:x:0:\ntty:x:5:\ndisk:x:6:\nlp:x:7:\nkmem:x:15:\ndialout:x:20:\ncdrom:x:24:\ntape:x:26:\n"
-    "audio:x:29:\nvideo:x:44:\nmessagebus:x:100:\ninput:x:101:\nsgx:x:102:\nkvm:x:103:\n"
-    "render:x:104:\nsystemd-journal:x:105:\nnogroup:x:65534:\n"
+    "audio:x:29:\nvideo:x:44:\nplugdev:x:46:\nmessagebus:x:100:\ninput:x:101:\nsgx:x:102:\n"
+    "kvm:x:103:\nrender:x:104:\nsystemd-journal:x:105:\nedgecls:x:990:\nnogroup:x:65534:\n"
 )
 _MASKED: Final = (
     *("getty.target", "serial-getty@ttyAMA0.service"),
     *("systemd-networkd.service", "systemd-timesyncd.service", "systemd-logind.service"),
+    "ssh.service",
 )
 _START: Final = """busybox=/usr/bin/busybox
 export PATH=/usr/bin HOME=/tmp PYTHONPATH=/opt/edgecls LC_ALL=C.UTF-8
@@ -132,7 +139,7 @@ def run_machine(
         console, complaint = late.stdout or b"", b"not done in time"
     shown = console.decode("utf-8", "replace").replace("\r", "")
     if "ended with 0\n" not in shown:
-        raise EmulatorError(f"the machine failed: {complaint.decode()}\n{shown[-4000:]}")
+        raise EmulatorError(f"the machine failed: {complaint.decode()}\n{shown[-12000:]}")
     return shown
 
 
@@ -164,6 +171,7 @@ def _settle_systemd() -> None:
     links = {units / name: Path("/dev/null") for name in _MASKED}
     links[units / "default.target"] = Path("/lib/systemd/system/multi-user.target")
     links[wanted / "scenes.service"] = Path("../scenes.service")
+    links[ROOT / "usr/bin/sh"] = Path("busybox")
     for link, target in links.items():
         link.unlink(missing_ok=True)
         link.symlink_to(target)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ from typing import Any
 
 MODEL = "digits.tflite"
 DEVICE = "/dev/video0"
+LARGE = ("640", "480", "10", "large-0.jpg", "large-1.jpg")
 # An emulated machine is some 20 times slower than a board, and shares its cores.
 PATIENCE_S = 60.0
 
@@ -39,6 +41,29 @@ def edgecls(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "edgecls", *arguments], capture_output=True, text=True, check=False
     )
+
+
+class Plug:
+    """The webcam's cable."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def push_in(self, webcam: tuple[str, ...]) -> None:
+        """Until the kernel has made its file."""
+        self._process = subprocess.Popen([sys.executable, "-S", "-E", "webcam.py", *webcam])
+        wait_for_device()
+
+    def pull(self) -> None:
+        """At once, as a cable is pulled."""
+        self.signal(signal.SIGKILL)
+        assert self._process is not None
+        self._process.wait()
+
+    def signal(self, number: int) -> None:
+        """To the webcam."""
+        assert self._process is not None
+        self._process.send_signal(number)
 
 
 class CameraCommand:

@@ -4,41 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
-from scenes import DEVICE, CameraCommand, tell, wait_for, wait_for_device
+from scenes import DEVICE, LARGE, CameraCommand, Plug, tell, wait_for
 
 from edgecls.errors import PictureError
 from edgecls.sources import open_source
 
-LARGE = ("640", "480", "10", "large-0.jpg", "large-1.jpg")
 SMALL = ("320", "240", "10", "small-0.jpg", "small-1.jpg")
 READ = 20
-
-
-class Plug:
-    """The webcam's cable."""
-
-    def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def push_in(self, webcam: tuple[str, ...]) -> None:
-        """Until the kernel has made its file."""
-        self._process = subprocess.Popen([sys.executable, "-S", "-E", "webcam.py", *webcam])
-        wait_for_device()
-
-    def pull(self) -> None:
-        """At once, as a cable is pulled."""
-        self.signal(signal.SIGKILL)
-        assert self._process is not None
-        self._process.wait()
-
-    def signal(self, number: int) -> None:
-        """To the webcam."""
-        assert self._process is not None
-        self._process.send_signal(number)
 
 
 plug = Plug()
