@@ -1,0 +1,154 @@
+"""Events and pictures: made once, given to all, and to nobody who does not take them."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import pytest
+
+from edgecls.web import Channel, FrameStream
+from edgecls.web.limits import Limits
+from tests.support.broker import wait_until
+from tests.support.patience import patience
+from tests.support.web import HANGS_S, connect, is_closed, read_part
+from tests.web.conftest import House
+
+OpenHouse = Callable[..., House]
+SOON: Final = Limits(stuck_s=1.0, heartbeat_s=0.3)
+
+
+@contextlib.contextmanager
+def looking(house: House, path: str) -> Iterator[Any]:
+    """A viewer; its reply as a file."""
+    connection = http.client.HTTPConnection("127.0.0.1", house.port, timeout=HANGS_S)
+    with contextlib.closing(connection):
+        connection.request("GET", path)
+        reply = connection.getresponse()
+        assert reply.status == 200
+        yield reply
+
+
+def next_event(stream: Any) -> tuple[str, Any]:
+    """The name and value of the next event."""
+    name = ""
+    while True:
+        field, _, value = stream.readline().decode().rstrip("\n").partition(": ")
+        if field == "event":
+            name = value
+        if field == "data":
+            return name, json.loads(value)
+
+
+class TestChannel:
+    def test_a_page_is_told_where_things_stand_and_then_what_happens(self, house: House) -> None:
+        house.kept += [1, 2]
+        with looking(house, "/events") as page:
+            assert next_event(page) == ("state", {"kept": 2})
+            house.events.send("change", {"label": "two\nlines </script>"})
+            assert next_event(page) == ("change", {"label": "two\nlines </script>"})
+
+    def test_all_pages_are_told_in_the_same_order(self, house: House) -> None:
+        with contextlib.ExitStack() as closing:
+            pages = [closing.enter_context(looking(house, "/events")) for _ in range(5)]
+            for page in pages:
+                next_event(page)
+            for number in range(100):
+                house.events.send("count", number)
+            for page in pages:
+                assert [next_event(page)[1] for _ in range(100)] == list(range(100))
+
+    def test_nobody_looks_when_all_have_gone(self, house: House) -> None:
+        assert not house.events.is_watched
+        with looking(house, "/events") as page:
+            next_event(page)
+            assert house.events.viewers == 1
+            page.close()
+        wait_until(lambda: not house.events.is_watched, "the viewer's going is noticed")
+
+    def test_a_sign_of_life_comes_where_nothing_happens(self, open_house: OpenHouse) -> None:
+        house = open_house(SOON)
+        with looking(house, "/events") as page:
+            next_event(page)
+            page.readline()
+            assert page.readline() == b": still here\n"
+
+    def test_a_page_that_takes_nothing_is_dropped_before_it_fills_the_memory(
+        self, house: House
+    ) -> None:
+        with connect(house.port) as stuck, looking(house, "/events") as page:
+            stuck.sendall(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            wait_until(lambda: house.events.viewers == 2, "both look")
+            next_event(page)
+            big = "x" * 100_000
+            for _ in range(100):
+                house.events.send("big", big)
+                assert next_event(page) == ("big", big)
+            assert house.events.viewers == 1
+
+    def test_sending_to_nobody_does_nothing(self) -> None:
+        channel = Channel()
+        channel.send("change", object())  # not even written down, or this could not be
+        assert not channel.is_watched
+
+
+class TestFrameStream:
+    def test_a_viewer_sees_every_picture(self, house: House) -> None:
+        with looking(house, "/picture") as viewer:
+            assert viewer.headers["Content-Type"].startswith("multipart/x-mixed-replace")
+            assert viewer.readline() == b"--edgecls-frame\r\n"
+            for number in range(20):
+                house.pictures.publish(b"\xff\xd8 picture %d" % number)
+                assert read_part(viewer) == b"\xff\xd8 picture %d" % number
+
+    def test_publishing_to_nobody_keeps_nothing(self) -> None:
+        stream = FrameStream()
+        stream.publish(b"\xff\xd8")
+        assert stream._newest == b""
+
+    @pytest.mark.fault(86)
+    def test_a_stuck_viewer_is_dropped_and_the_others_see_every_picture(
+        self, open_house: OpenHouse
+    ) -> None:
+        house = open_house(SOON)
+        with connect(house.port) as stuck, looking(house, "/picture") as viewer:
+            stuck.sendall(b"GET /picture HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            wait_until(lambda: house.pictures.viewers == 2, "both look")
+            viewer.readline()
+            end = time.monotonic() + patience(10.0)
+            number = 0
+            while house.pictures.viewers == 2 and time.monotonic() < end:
+                number += 1
+                picture = b"%06d" % number + bytes(60_000)
+                house.pictures.publish(picture)
+                assert read_part(viewer) == picture
+                time.sleep(0.01)
+            assert house.pictures.viewers == 1
+            assert house.server.stuck == 1
+            assert is_closed(stuck)
+
+    def test_the_limit_for_stuck_viewers_is_ten_seconds(self) -> None:
+        assert Limits().stuck_s == 10.0
+
+    def test_a_slow_viewer_gets_the_newest_and_not_those_it_missed(self, house: House) -> None:
+        with looking(house, "/picture") as slow:
+            slow.readline()
+            for number in range(300):  # 30 MB, which no buffer holds
+                house.pictures.publish(b"%06d" % number + bytes(100_000))
+                time.sleep(0.001)
+            seen = [read_part(slow)[:6]]
+            while seen[-1] != b"000299":
+                seen.append(read_part(slow)[:6])
+            assert seen == sorted(seen)
+            assert len(seen) < 100
+
+    def test_a_viewer_that_talks_is_none(self, house: House) -> None:
+        with connect(house.port) as client:
+            client.sendall(b"GET /picture HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            wait_until(lambda: house.pictures.is_watched, "it looks")
+            client.sendall(b"x" * 1000)
+            assert is_closed(client)
