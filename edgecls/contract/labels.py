@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from edgecls.errors import InvalidValueError
@@ -14,6 +15,7 @@ MAX_LABEL_CHARACTERS = 200
 _INDEXED_LINE = re.compile(r"\s*(\d+)[\s:,]+(\S.*)")
 # Up to 0x9f: terminals obey the 8-bit control characters as they do the 7-bit ones.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufe00-\ufe0f\ufeff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -74,6 +76,21 @@ class Labels:
         else:
             names = [line.strip() for line in lines]
         return cls(tuple(_distinct(names)))
+
+
+def find_lookalike(names: Iterable[str]) -> tuple[str, str] | None:
+    """The first two names that differ only in case, in Unicode's forms or in invisible marks.
+
+    Some file systems take them for one folder, and people for one class.
+    """
+    first: dict[str, str] = {}
+    for name in names:
+        key = _INVISIBLE.sub("", unicodedata.normalize("NFKC", name).casefold())
+        key = unicodedata.normalize("NFKC", key)
+        if key in first:
+            return first[key], name
+        first[key] = name
+    return None
 
 
 def _decode(text: str | bytes) -> str:

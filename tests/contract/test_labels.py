@@ -10,6 +10,8 @@ from edgecls.contract.labels import Labels
 from edgecls.errors import InvalidValueError
 
 
+@pytest.mark.fault(19)
+@pytest.mark.fault(20)
 @pytest.mark.parametrize(
     ("names", "message"),
     [
@@ -41,10 +43,12 @@ def test_two_hundred_characters_are_still_a_name() -> None:
     assert len(Labels(("x" * 200,))[0]) == 200
 
 
+@pytest.mark.fault(20)
 def test_markup_is_a_name_like_any_other() -> None:
     assert Labels(("[red]cat[/red]",))[0] == "[red]cat[/red]"
 
 
+@pytest.mark.fault(19)
 @pytest.mark.parametrize(
     ("text", "names"),
     [
@@ -73,6 +77,7 @@ def test_a_label_file_is_read(text: str | bytes, names: list[str]) -> None:
     assert list(Labels.from_text(text)) == names
 
 
+@pytest.mark.fault(19)
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
-from typing import Final, TypeAlias
+from pathlib import Path, PurePosixPath
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -16,12 +17,11 @@ import numpy.typing as npt
 from edgecls.console import ShowProgress
 from edgecls.pictures import PictureSet
 from edgecls.pictures.alike import correlate, equal_pairs, find_copies
+from edgecls.pictures.bursts import read_bursts
+from edgecls.pictures.groups import Groups, Pairs, group_pairs
 from edgecls_train.cache import default_cache
 from edgecls_train.progress import no_progress
 from edgecls_train.reading import Reading
-
-Pairs: TypeAlias = npt.NDArray[np.int64]
-Groups: TypeAlias = npt.NDArray[np.int64]
 
 _FORMAT: Final = 4
 MIN_BURST: Final = 3
@@ -41,7 +41,8 @@ class Likeness:
         count: n.
         exact: (M, 2), equal files.
         near: (M, 2), copies that were re-encoded, resized, brightened or slightly cropped.
-        burst: (M, 2), neighbours by name in runs of at least three near-identical frames.
+        burst: (M, 2), neighbours by name in runs of at least three near-identical frames, and
+            what whoever took the pictures has written down as taken in one burst.
     """
 
     count: int
@@ -83,28 +84,10 @@ def find_likeness(
         with cache.write(key) as entry:
             for name, pairs in found.items():
                 entry.append(name, pairs)
-    return Likeness(len(names), found["exact"], found["near"], found["burst"])
-
-
-def group_pairs(count: int, pairs: Pairs) -> Groups:
-    """Number the sets of indices that pairs connect, each by its lowest index.
-
-    Args:
-        count: Indices are 0 to `count` - 1.
-        pairs: (M, 2).
-    """
-    parents = list(range(count))
-
-    def find(index: int) -> int:
-        while parents[index] != index:
-            parents[index] = parents[parents[index]]
-            index = parents[index]
-        return index
-
-    for first, second in pairs.tolist():
-        low, high = sorted((find(first), find(second)))
-        parents[high] = low
-    return np.array([find(index) for index in range(count)], np.int64)
+    # Not in the cache: what was written down may change, and costs nothing.
+    given = _given_bursts(pictures, names)
+    burst = np.concatenate([found["burst"], given]) if len(given) else found["burst"]
+    return Likeness(len(names), found["exact"], found["near"], burst)
 
 
 def members_of(groups: Groups) -> list[list[int]]:
@@ -137,6 +120,21 @@ def _find_bursts(reading: Reading, names: list[str]) -> Pairs:
         for run in _runs(following > least):
             found += [(positions[i], positions[i + 1]) for i in run]
     return np.sort(np.array(found, np.int64).reshape(-1, 2), axis=1)
+
+
+def _given_bursts(pictures: PictureSet, names: list[str]) -> Pairs:
+    """Each picture of a burst with the one before it."""
+    given = read_bursts(Path(pictures.origin)) if os.path.isdir(pictures.origin) else {}
+    last: dict[str, int] = {}
+    found: list[tuple[int, int]] = []
+    for position, name in enumerate(names):
+        burst = given.get(PurePosixPath(name).name)
+        if burst is None:
+            continue
+        if burst in last:
+            found.append((last[burst], position))
+        last[burst] = position
+    return np.array(found, np.int64).reshape(-1, 2)
 
 
 def _runs(continues: npt.NDArray[np.bool_]) -> Iterator[list[int]]:

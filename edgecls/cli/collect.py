@@ -1,0 +1,160 @@
+"""`edgecls collect`: take pictures for training, in the browser."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edgecls.cli.frames import (
+    CameraFpsOption,
+    FlipOption,
+    FrameChoices,
+    PixelFormatOption,
+    RoiOption,
+    RotateOption,
+    SizeOption,
+)
+from edgecls.cli.interrupts import Interrupts
+from edgecls.cli.options import JsonOption
+from edgecls.cli.sinks import parse_size
+from edgecls.cli.source import SourceChoices, TimeoutOption, WaitOption, WarnAfterOption
+from edgecls.cli.web import HostNameOption, ListenOption, TokenFileOption, open_web
+from edgecls.console import json_line, printable
+
+if TYPE_CHECKING:
+    from edgecls.collect.app import CollectApp
+    from edgecls.collect.live import Live
+    from edgecls.collect.session import Session
+
+
+def collect(
+    folder: Annotated[
+        Path, typer.Argument(help="The data set; made if it is missing.", metavar="DIR")
+    ] = Path("pictures"),
+    labels: Annotated[
+        str,
+        typer.Option("--labels", "-l", help="What there is to see, in the order of the keys: a,b."),
+    ] = "",
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--source",
+            "-s",
+            help="0, /dev/video0, picamera:0, http://..., rtsp://..., a video, a folder,"
+            " fake:digits.",
+            show_default="the board's profile's, else 0",
+        ),
+    ] = None,
+    rotate: RotateOption = 0,
+    flip: FlipOption = "none",
+    roi: RoiOption = None,
+    size: SizeOption = None,
+    camera_fps: CameraFpsOption = None,
+    pixel_format: PixelFormatOption = "auto",
+    wait: WaitOption = None,
+    source_timeout: TimeoutOption = 5.0,
+    warn_after: WarnAfterOption = 10.0,
+    listen: ListenOption = "127.0.0.1:8080",
+    host_name: HostNameOption = None,
+    token_file: TokenFileOption = None,
+    quota: Annotated[
+        str,
+        typer.Option(help="All pictures together; beyond it collecting stops. 0: no limit."),
+    ] = "10GB",
+    free: Annotated[str, typer.Option(help="What must stay free on the disk.")] = "200MB",
+    as_json: JsonOption = False,
+) -> None:
+    """Take labelled pictures with the camera, in the browser: one key a label.
+
+    \b
+    edgecls collect --labels cat,dog
+    edgecls collect --labels cat,dog --source picamera:0 --rotate 180 pictures
+    edgecls collect --listen 0.0.0.0:8080      # from a phone; asks for the token
+    edgecls train pictures
+    """
+    from edgecls.collect.app import CollectApp
+    from edgecls.collect.collection import Collection
+    from edgecls.collect.live import Live
+    from edgecls.collect.names import parse_labels
+    from edgecls.collect.session import Session
+    from edgecls.web import FrameStream, Listen
+
+    frames = FrameChoices(
+        rotate=rotate,
+        flip=flip,
+        roi=roi,
+        size=size,
+        camera_fps=camera_fps,
+        pixel_format=pixel_format,
+    )
+    patience = SourceChoices(wait, source_timeout)
+    wishes = patience.add_to(frames.to_wishes(None))
+    opener = patience.make_opener(source or _find_source(), wishes, is_limited=False)
+    stream = FrameStream()
+    live = Live(opener, stream, frames.to_view(), warn_s=warn_after, asked_fps=camera_fps or 0.0)
+    quotas = {"quota_bytes": parse_size(quota), "min_free_bytes": parse_size(free)}
+    names = parse_labels(labels) if labels else ()
+    Listen.parse(listen)  # what is wrong is said before a folder is made
+    with contextlib.ExitStack() as closing:
+        closing.callback(live.close)
+        live.open()
+        collection = Collection(folder, names, tell=_tell, **quotas)
+        closing.callback(collection.close)
+        session = Session(collection, live, _tell)
+        app = CollectApp(session, stream)
+        interrupts = closing.enter_context(Interrupts())
+        with contextlib.closing(open_web(app.web, listen, host_name, token_file, _tell)):
+            _run(live, app, interrupts)
+        _print_summary(session, as_json=as_json)
+    if interrupts.is_interrupted:
+        raise typer.Exit(130)
+
+
+def _find_source() -> str:
+    """The camera that this board usually has."""
+    from edgecls.profile import choose_profile
+    from edgecls.profile.board import read_board
+
+    board = read_board()
+    return choose_profile(None, board).source_on(board)
+
+
+def _run(live: Live, app: CollectApp, interrupts: Interrupts) -> None:
+    """Until a signal comes, or the camera's thread fails."""
+    live.start()
+    app.survey.start()
+    try:
+        interrupts.wait(lambda: live.failure is not None)
+    finally:
+        app.survey.close()
+        live.close()
+    if live.failure is not None:
+        raise live.failure
+
+
+def _tell(text: str) -> None:
+    with contextlib.suppress(OSError, ValueError):  # nobody listens: no reason to stop
+        print(f"warning: {printable(text)}", file=sys.stderr, flush=True)
+
+
+def _print_summary(session: Session, *, as_json: bool) -> None:
+    labels = dict(session.collection.counts)
+    counts = session.counts
+    if as_json:
+        done = dataclasses.asdict(counts)
+        folder = str(session.collection.folder)
+        total = sum(labels.values())
+        summary = {"event": "summary", "folder": folder, "pictures": total, "labels": labels}
+        print(json_line(summary | done | {"frames": session.live.frames}))
+        return
+    there = ", ".join(f"{printable(label)} {count}" for label, count in labels.items())
+    print(f"{session.collection.folder}: {there or 'no labels'}")
+    print(
+        f"kept {counts.kept}, left out {counts.alike} that looked alike,"
+        f" deleted {counts.discarded}, relabelled {counts.relabelled}"
+    )

@@ -1,0 +1,16 @@
+"""Collecting a data set with the camera and a browser: a press keeps a picture of a label.
+
+names       what a label may be called: whatever a folder can be named by, and nothing that misleads
+index       the pictures that are there, by ids that mean nothing outside
+labels      the labels in their order
+catalog     what it holds at this moment
+collection  the folder: keep, relabel, discard, undo; what was acknowledged is on the disk
+folder      what is looked up in it
+history     what can be taken back
+ceiling     how much may be kept: what does not fit is refused, nothing is deleted
+thumbnails  small JPEGs, made once, as many as fit into memory
+look        what a picture looks like: dark, blurred, like another one
+hints       what the pictures lack, before training says so
+session     the camera and the hands on it
+app         the page
+"""

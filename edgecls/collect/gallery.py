@@ -1,0 +1,121 @@
+"""Small pictures of the pictures, made once, as many as fit into memory; and how those look."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+
+from edgecls.collect.index import Picture
+from edgecls.collect.look import Look, fit, look_at
+from edgecls.contract.preprocessing import Preprocessing
+from edgecls.errors import PictureError
+from edgecls.imaging.decode import Frame, decode
+from edgecls.imaging.header import read_header
+from edgecls.imaging.opencv import cv2
+from edgecls.imaging.scaled import decode_scaled
+from edgecls.imaging.shown import encode_shown
+
+_SIDE: Final = 160
+_QUALITY: Final = 80
+_MEMORY_BYTES: Final = 16 << 20
+# About 1 KB each.
+_LOOKS: Final = 4000
+# The decoder may stop at a size a little above it.
+_WANTED: Final = Preprocessing(size=(_SIDE, _SIDE), crop="pad")
+
+
+class Gallery:
+    """Makes thumbnails, one at a time, however many pages ask. Safe for several threads.
+
+    Args:
+        read: Gives the file of a picture.
+        memory_bytes: For thumbnails; those that were not asked for the longest go first.
+    """
+
+    def __init__(self, read: Callable[[Picture], bytes], memory_bytes: int = _MEMORY_BYTES) -> None:
+        self._read = read
+        self._memory_bytes = memory_bytes
+        self._small: OrderedDict[str, tuple[str, bytes]] = OrderedDict()
+        self._bytes = 0
+        self._looks: OrderedDict[str, Look | None] = OrderedDict()
+        self._lock = threading.Lock()
+        self._work = threading.Lock()
+
+    @property
+    def size_bytes(self) -> int:
+        """What the thumbnails take."""
+        return self._bytes
+
+    def thumbnail(self, picture: Picture) -> bytes:
+        """A JPEG of at most 160x160 pixels.
+
+        Raises:
+            PictureError: The file is no picture.
+            OSError: It is gone.
+        """
+        with self._lock:
+            found = self._small.get(picture.id)
+            if found is not None and found[0] == picture.version:
+                self._small.move_to_end(picture.id)
+                return found[1]
+        with self._work:
+            return self._make(picture)
+
+    def whole(self, picture: Picture) -> bytes:
+        """A JPEG of a picture as it is, or as large as browsers show it; see `thumbnail`."""
+        content = self._read(picture)
+        if read_header(content).format == "JPEG":
+            return content
+        with self._work:
+            return encode_shown(decode(content))
+
+    def look(self, picture: Picture) -> Look | None:
+        """What is known of how a picture looks, without looking at it."""
+        with self._lock:
+            return self._looks.get(picture.id)
+
+    def is_known(self, picture: Picture) -> bool:
+        """Whether it was looked at; one that cannot be read has no look all the same."""
+        with self._lock:
+            return picture.id in self._looks
+
+    def add(self, picture: Picture, pixels: Frame, look: Look) -> bytes:
+        """Take in a picture whose pixels are at hand; returns its thumbnail."""
+        small = _encode(pixels)
+        with self._lock:
+            self._forget(picture.id)
+            self._small[picture.id] = (picture.version, small)
+            self._bytes += len(small)
+            while self._bytes > self._memory_bytes and len(self._small) > 1:
+                self._forget(next(iter(self._small)))
+            self._remember(picture.id, look)
+        return small
+
+    def _make(self, picture: Picture) -> bytes:
+        try:
+            pixels = decode_scaled(self._read(picture), _WANTED)
+            return self.add(picture, pixels, look_at(pixels))
+        except PictureError:
+            with self._lock:
+                self._remember(picture.id, None)
+            raise
+
+    def _remember(self, identifier: str, look: Look | None) -> None:
+        self._looks[identifier] = look
+        while len(self._looks) > _LOOKS:
+            self._looks.popitem(last=False)
+
+    def _forget(self, identifier: str) -> None:
+        found = self._small.pop(identifier, None)
+        self._bytes -= len(found[1]) if found is not None else 0
+
+
+def _encode(pixels: Frame) -> bytes:
+    small = cv2.resize(pixels, fit(pixels, _SIDE), interpolation=cv2.INTER_AREA)
+    settings = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
+    is_done, encoded = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), settings)
+    if not is_done:
+        raise PictureError("the picture cannot be made smaller")
+    return encoded.tobytes()

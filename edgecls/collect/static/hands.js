@@ -1,0 +1,101 @@
+// A press keeps one picture; whoever goes on holding keeps a burst.
+
+import { ask } from "/live.js";
+
+const HOLD_MS = 350;
+// A key whose release nobody has told us of must not go on for ever.
+const LONGEST_MS = 60_000;
+
+/**
+ * Presses and releases of labels, by whatever hand.
+ * @param {function(string, object)} onReply a label, and what the board answered
+ * @param {function(Error)} onFault
+ * @param {function()} onHeld which labels are held has changed
+ */
+export function makeHands(onReply, onFault, onHeld) {
+  const held = new Map();
+
+  async function work(label, grip) {
+    try {
+      const began = performance.now();
+      let reply = await ask("/press", { label });
+      onReply(label, reply);
+      await sleep(HOLD_MS - (performance.now() - began));
+      while (grip.isHeld && performance.now() - began < LONGEST_MS) {
+        reply = await ask("/hold", { label, burst: reply.burst });
+        onReply(label, reply);
+      }
+    } catch (fault) {
+      onFault(fault);
+    }
+    if (held.get(label) === grip) release(label); // another press may be held by now
+  }
+
+  /** Press, and hold until `release`. */
+  function press(label) {
+    if (held.has(label)) return;
+    const grip = { isHeld: true };
+    held.set(label, grip);
+    onHeld();
+    work(label, grip);
+  }
+
+  function release(label) {
+    const grip = held.get(label);
+    if (!grip) return;
+    grip.isHeld = false;
+    held.delete(label);
+    onHeld();
+  }
+
+  function releaseAll() {
+    [...held.keys()].forEach(release);
+  }
+
+  window.addEventListener("blur", releaseAll);
+  document.addEventListener("visibilitychange", releaseAll);
+  return { press, release, isHeld: (label) => held.has(label) };
+}
+
+/**
+ * Let a button be pressed and held: by mouse, by touch, by Space and Enter, by a screen reader.
+ * A finger that begins to scroll takes no picture.
+ */
+export function makeHoldable(button, label, hands) {
+  let timer = 0;
+  let isOurs = false; // the click that follows a press is no other one
+  const press = () => { isOurs = true; hands.press(label); };
+  const release = () => { clearTimeout(timer); timer = 0; hands.release(label); };
+
+  button.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
+    isOurs = false;
+    if (event.pointerType !== "touch") {
+      button.setPointerCapture(event.pointerId);
+      press();
+      return;
+    }
+    timer = setTimeout(() => { timer = 0; press(); }, HOLD_MS);
+  });
+  button.addEventListener("pointerup", () => { release(); });
+  button.addEventListener("pointercancel", () => { isOurs = true; release(); });
+  button.addEventListener("lostpointercapture", release);
+  button.addEventListener("contextmenu", (event) => event.preventDefault());
+  button.addEventListener("keydown", (event) => {
+    if (event.key !== " " && event.key !== "Enter") return;
+    event.preventDefault();
+    press();
+  });
+  button.addEventListener("keyup", (event) => {
+    if (event.key !== " " && event.key !== "Enter") return;
+    event.preventDefault();
+    release();
+  });
+  button.addEventListener("blur", release);
+  button.addEventListener("click", () => {
+    if (!isOurs) { hands.press(label); hands.release(label); } // a tap, or a screen reader
+    isOurs = false;
+  });
+}
+
+const sleep = (ms) => new Promise((done) => setTimeout(done, Math.max(0, ms)));
