@@ -70,7 +70,7 @@ def open_classifier(model: ModelFile) -> Classifier:
         EngineError: The engine cannot run it, as with some layers in 16 bits.
     """
     try:
-        return Classifier(model, open_runtime(model))
+        return Classifier(model, open_runtime(model, is_probed=False))  # it was made just now
     except EngineError as wrong:
         raise EngineError(
             f"{wrong.problem}; nothing was written", hint="choose another form: --form int8"

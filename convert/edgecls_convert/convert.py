@@ -15,6 +15,7 @@ from edgecls.contract.cost import to_cost
 from edgecls.contract.modelfile import ModelFile, write_model_file
 from edgecls.contract.run import RunFolder
 from edgecls.errors import InvalidValueError
+from edgecls.runtimes.gate import remember
 from edgecls_convert.admission import Admission, Admitted, admit
 from edgecls_convert.attempt import Attempt, convert_once, open_classifier
 from edgecls_convert.calibration import CALIBRATION_IMAGES, CalibrationSet, load_calibration_set
@@ -32,6 +33,7 @@ from edgecls_convert.gate import (
     Tolerance,
 )
 from edgecls_convert.golden import make_golden
+from edgecls_convert.learnt import measure_learnt
 from edgecls_convert.parity import Comparison, compare
 from edgecls_convert.quantize import FLOAT
 from edgecls_convert.remedies import RemedyMode
@@ -189,8 +191,15 @@ def convert_source(
         attempt.classifier, attempt.comparison, source.pictures, settings.seed, progress
     )
     golden = make_golden(attempt.classifier, source.pictures, settings.seed)
-    card = _complete_card(source.card, admitted, decision, settings.target)
+    learnt = measure_learnt(
+        attempt.classifier, decision.output, source.pictures, settings.seed, progress
+    )
+    card = dataclasses.replace(
+        _complete_card(source.card, admitted, decision, settings.target), learnt=learnt
+    )
     model = write_model_file(output, attempt.model.flatbuffer, card, golden)
+    engine = attempt.classifier.runtime
+    remember(model, engine.name, engine.version)  # it ran here, on every picture of the comparison
     edgetpu = None
     if settings.is_for_edgetpu:
         edgetpu = make_edgetpu_form(output, progress, settings.min_mapped)

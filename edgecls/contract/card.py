@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from edgecls.contract.labels import Labels
+from edgecls.contract.learnt import Learnt
 from edgecls.contract.preprocessing import Preprocessing
 from edgecls.errors import InvalidValueError
 
@@ -66,6 +67,8 @@ class ModelCard:
         golden_sha256: Of `golden.npz`; empty where there are no golden vectors.
         cost: Of one inference, as `contract.cost.to_cost` counts it: MACs, parameters, memory,
             operators and the oldest runtime. Plain JSON; empty in cards of before.
+        learnt: Statistic -> what it was over the held-out pictures, by which boards notice that
+            they see something else; empty in cards of before.
     """
 
     labels: Labels
@@ -76,6 +79,7 @@ class ModelCard:
     sha256: str = ""
     golden_sha256: str = ""
     cost: Mapping[str, Any] = field(default_factory=dict)
+    learnt: Mapping[str, Learnt] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("sha256", "golden_sha256"):
@@ -97,6 +101,7 @@ class ModelCard:
             "cost": dict(self.cost),
             "sha256": self.sha256,
             "golden_sha256": self.golden_sha256,
+            **({"learnt": {k: v.to_json() for k, v in self.learnt.items()}} if self.learnt else {}),
         }
         return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
 
@@ -139,6 +144,12 @@ class ModelCard:
             cost=fields.get("cost", dict) if "cost" in fields else {},
             sha256=fields.get("sha256", str),
             golden_sha256=fields.get("golden_sha256", str),
+            learnt={
+                name: Learnt.from_json(entry)
+                for name, entry in (
+                    fields.get("learnt", dict) if "learnt" in fields else {}
+                ).items()
+            },
         )
 
 

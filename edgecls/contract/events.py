@@ -6,6 +6,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias, get_args
 
+from edgecls.contract.conditions import DriftEvent, ModelEvent, SourceEvent, UnreadableEvent
+from edgecls.contract.warning_event import WarningEvent
+
+__all__ = [
+    "EVENTS",
+    "UNKNOWN",
+    "ChangeEvent",
+    "DriftEvent",
+    "Event",
+    "LabelEvent",
+    "ModelEvent",
+    "Prediction",
+    "PredictionEvent",
+    "ShadowEvent",
+    "SourceEvent",
+    "SummaryEvent",
+    "UnreadableEvent",
+    "WarningEvent",
+]
+
 # Shown where no label is certain enough.
 UNKNOWN: Final = "unknown"
 
@@ -151,83 +171,6 @@ class ShadowEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelEvent:
-    """A new file has taken the model's name: it was taken up, or the old model was kept.
-
-    Args:
-        state: `loaded` or `refused`.
-        time: Seconds since 1970.
-        model: The file's name.
-        sha256: Of the flatbuffer of the model that runs from now on.
-        labels: Of that model, in order. After `loaded` the steady label begins at `unknown`.
-        reason: Why the new file was refused, or what else there is to say.
-    """
-
-    state: Literal["loaded", "refused"]
-    time: float
-    model: str
-    sha256: str
-    labels: Sequence[str]
-    reason: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """`{"event": "model", ...}`."""
-        return {
-            "event": "model",
-            "state": self.state,
-            "time": round(self.time, 3),
-            "model": self.model,
-            "sha256": self.sha256,
-            "labels": list(self.labels),
-            **({"reason": self.reason} if self.reason else {}),
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class SourceEvent:
-    """The source was lost or is back; `reason` says why it was lost."""
-
-    state: Literal["lost", "back"]
-    time: float
-    source: str
-    reason: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """`{"event": "source", ...}`."""
-        return {
-            "event": "source",
-            "state": self.state,
-            "time": round(self.time, 3),
-            "source": self.source,
-            **({"reason": self.reason} if self.reason else {}),
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class UnreadableEvent:
-    """A frame or a file that cannot be decoded; of a live source not more than one a second.
-
-    Args:
-        time: Seconds since 1970; of a recording, where the frame before it stands in it.
-        source: The source's name.
-        reason: What is wrong, and of a file its name.
-    """
-
-    time: float
-    source: str
-    reason: str
-
-    def to_json(self) -> dict[str, Any]:
-        """`{"event": "unreadable", ...}`."""
-        return {
-            "event": "unreadable",
-            "time": round(self.time, 3),
-            "source": self.source,
-            "reason": self.reason,
-        }
-
-
-@dataclass(frozen=True, slots=True)
 class SummaryEvent:
     """What a whole loop came to.
 
@@ -248,6 +191,9 @@ class SummaryEvent:
         gated: Not classified because nothing moved.
         time_shares: What the loop spent its time on: waiting for the `source`, for the `decode`,
             for the `fps` limit, and working (`model`); shares that add up to 1.
+        drifting: Statistics that have left what the model learnt, at the end.
+        source: How often it was `lost`, for how many seconds it was away (`away_s`), and how long
+            its frames were `frozen_s`, `black_s` or `slow_s`; what was never the case is left out.
     """
 
     frames: int
@@ -265,6 +211,8 @@ class SummaryEvent:
     shadow: Mapping[str, Any] = field(default_factory=dict)
     gated: int = 0
     time_shares: Mapping[str, float] = field(default_factory=dict)
+    drifting: Sequence[str] = ()
+    source: Mapping[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """`{"event": "summary", ...}`, the last line."""
@@ -284,6 +232,8 @@ class SummaryEvent:
             **({"sinks": {k: dict(v) for k, v in self.sinks.items()}} if self.sinks else {}),
             **({"flips_per_hour": dict(self.flips_per_hour)} if self.flips_per_hour else {}),
             **({"shadow": dict(self.shadow)} if self.shadow else {}),
+            **({"drifting": list(self.drifting)} if self.drifting else {}),
+            **({"source": dict(self.source)} if self.source else {}),
         }
 
 
@@ -295,6 +245,8 @@ Event: TypeAlias = (
     | ModelEvent
     | SourceEvent
     | UnreadableEvent
+    | DriftEvent
+    | WarningEvent
     | SummaryEvent
 )
 EVENTS: Final[tuple[type, ...]] = get_args(Event)

@@ -35,6 +35,8 @@ from edgecls.contract.address import redact_url
             "cannot open 'rtsp://***@cam/1': timed out, nor mqtt://***@broker",
             id="anywhere in a message",
         ),
+        pytest.param("http:/a:hidden@cam/1", "http:/***@cam/1", id="behind a slash too few"),
+        pytest.param("http:///a:hidden@cam/1", "http:///***@cam/1", id="behind a slash too many"),
         pytest.param("no address: a@b", "no address: a@b", id="other text is kept"),
     ],
 )

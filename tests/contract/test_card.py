@@ -9,6 +9,7 @@ import pytest
 
 from edgecls.contract.card import MAX_CARD_BYTES, ModelCard, Output
 from edgecls.contract.labels import Labels
+from edgecls.contract.learnt import Learnt
 from edgecls.contract.preprocessing import Preprocessing
 from edgecls.errors import InvalidValueError
 
@@ -21,6 +22,7 @@ CARD = ModelCard(
     sha256="ab" * 32,
     golden_sha256="cd" * 32,
     cost={"macs": 1000, "arena_bytes": 64},
+    learnt={"score": Learnt((0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9), -0.5, 0.5, 1.0)},
 )
 
 
@@ -50,6 +52,7 @@ def test_equal_cards_are_equal_bytes() -> None:
         CARD.sha256,
         CARD.golden_sha256,
         {"arena_bytes": 64, "macs": 1000},
+        CARD.learnt,
     )
     assert other_order.to_json() == CARD.to_json()
 
@@ -63,6 +66,12 @@ def test_a_card_of_before_costs_were_noted_has_none() -> None:
     whole = json.loads(CARD.to_json())
     del whole["cost"]
     assert ModelCard.from_json(json.dumps(whole)).cost == {}
+
+
+def test_a_card_of_before_statistics_were_noted_has_none() -> None:
+    whole = json.loads(CARD.to_json())
+    del whole["learnt"]
+    assert ModelCard.from_json(json.dumps(whole)).learnt == {}
 
 
 def test_a_whole_number_is_a_number() -> None:

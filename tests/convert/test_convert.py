@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 
+import ai_edge_litert
 import numpy as np
 import pytest
 
@@ -12,6 +13,7 @@ from edgecls.console import progress
 from edgecls.contract.files import write_atomically
 from edgecls.contract.modelfile import load_model_file
 from edgecls.errors import AccuracyLossError, InvalidValueError, RunError
+from edgecls.runtimes.verdicts import Verdicts, default_verdicts, key_of
 from edgecls_convert.cli import convert
 from edgecls_convert.convert import Settings, convert_run
 from edgecls_convert.quiet import import_tensorflow
@@ -49,6 +51,12 @@ def test_the_same_run_gives_the_same_bytes_in_another_process(conversion, other_
     assert other_process[0].read_bytes() == conversion.path.read_bytes()
 
 
+def test_what_ran_here_needs_no_probe_here_any_more(other_process):
+    model = load_model_file(other_process[0])
+    key = key_of(model, "litert", ai_edge_litert.__version__)
+    assert Verdicts(default_verdicts().folder).has(key)  # as the other process left it
+
+
 def test_json_is_one_line_with_the_promised_fields(conversion, other_process):
     output, done = other_process
     assert done.stdout.count("\n") == 1
@@ -71,6 +79,7 @@ def test_stderr_shows_progress_and_none_of_tensorflows_chatter(other_process):
         "converting to float and int8": "converting to float and int8: 3/3 int8",
         "measuring float and int8": "measuring float and int8: 300/300",
         "fitting temperature and thresholds": "fitting temperature and thresholds: 100/100",
+        "measuring what is usual": "measuring what is usual: 400/400",
     }
 
 
@@ -112,6 +121,15 @@ def test_the_card_says_what_the_model_costs(conversion):
     # Most is alive at the first convolution: what it writes (14x14x8), the image as int8, and as
     # uint8, which is kept to the end. Each begins at a multiple of 64 bytes.
     assert cost["arena_bytes"] == (14 * 14 * 8 + 32) + (28 * 28 + 48) + 28 * 28
+
+
+def test_the_card_says_what_is_usual_in_what_was_learnt(conversion):
+    learnt = load_model_file(conversion.path).card.learnt
+    # Digits are gray: there is nothing to say of colours.
+    assert list(learnt) == ["brightness", "contrast", "score", "sharpness"]
+    # Of 28x28 pixels some 100 are ink; the mean of all 5,000 digits is 33 of 255.
+    assert 25 < learnt["brightness"].median < 45
+    assert 0 < learnt["score"].median <= 1
 
 
 def test_the_model_does_not_tell_where_the_pictures_lie(folder_run, tmp_path):

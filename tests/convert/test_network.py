@@ -33,6 +33,7 @@ def test_the_batch_becomes_one_and_the_scores_stay_the_same(keras, digits_run):
     assert np.array_equal(np.asarray(network(image)), np.asarray(trained(image)))
 
 
+@pytest.mark.fault(22)
 def test_a_lambda_layer_is_never_run(keras, tmp_path):
     image = keras.Input((28, 28, 1))
     scores = keras.layers.Dense(10)(keras.layers.Flatten()(image))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecls.console import ShowProgress
+from edgecls.contract.archive import FIXED_DATE
 from edgecls.contract.edgetpu import (
     Compiled,
     Estimate,
@@ -20,7 +21,6 @@ from edgecls.contract.edgetpu import (
     read_compiled,
 )
 from edgecls.contract.files import read_regular_file, write_atomically
-from edgecls.contract.golden import FIXED_DATE
 from edgecls.contract.modelfile import (
     MAX_MODEL_BYTES,
     ModelFile,

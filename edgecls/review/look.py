@@ -1,0 +1,145 @@
+"""Each picture looked at once: a thumbnail, how it looks in small, and what a model says of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from edgecls.collect.gallery import Gallery
+from edgecls.collect.index import Index, Picture
+from edgecls.collect.look import look_at
+from edgecls.console import ShowProgress
+from edgecls.contract.preprocessing import Preprocessing
+from edgecls.errors import PictureError
+from edgecls.imaging.decode import Frame, decode
+from edgecls.imaging.prepare import prepare
+from edgecls.imaging.scaled import decode_scaled
+from edgecls.pictures.alike import THUMBNAIL
+from edgecls.pictures.folder import MAX_PICTURE_BYTES
+from edgecls.review.found import NOTHING, Found, Guess
+from edgecls.storage.inside import Inside
+
+if TYPE_CHECKING:
+    from edgecls.classifier import Classifier
+
+# More than anybody reviews in one sitting; a Pi looks at so many in half a minute or two.
+MOST_AT_ONCE: Final = 5000
+# Large enough for a thumbnail on the page.
+_SMALL: Final = Preprocessing(size=(160, 160), crop="pad")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A picture to decide about."""
+
+    picture: Picture
+    guess: Guess
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """What was found in the pictures.
+
+    Args:
+        candidates: Those that can be read.
+        thumbnails: uint8 RGB (N, 32, 32, 3), one a candidate.
+        sizes: (N, 2), of the pictures.
+        unreadable: What was wrong with each of the others.
+    """
+
+    candidates: tuple[Candidate, ...]
+    thumbnails: npt.NDArray[np.uint8]
+    sizes: npt.NDArray[np.int32]
+    unreadable: tuple[str, ...]
+
+
+def read_inside(root: Path, name: str) -> bytes:
+    """A file below a folder, through no link.
+
+    Raises:
+        OSError: It is gone, a link, or leads outside.
+        PictureError: It is too large for a picture.
+    """
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    with Inside(root) as inside, inside.folder_of(name) as (folder, last):
+        handle = os.open(last, flags, dir_fd=folder)
+    with open(handle, "rb") as file:
+        content = file.read(MAX_PICTURE_BYTES + 1)
+    if len(content) > MAX_PICTURE_BYTES:
+        raise PictureError(f"'{name}' is too large for a picture")
+    return content
+
+
+def look_at_all(
+    found: Found, gallery: Gallery, classifier: Classifier | None, progress: ShowProgress
+) -> Seen:
+    """Read every picture.
+
+    Args:
+        found: Which.
+        gallery: Takes the thumbnails.
+        classifier: A model to ask; None to take what was said when they were recorded.
+        progress: Shows how far it is.
+    """
+    index = Index()
+    candidates: list[Candidate] = []
+    thumbnails: list[Frame] = []
+    sizes: list[tuple[int, int]] = []
+    unreadable: list[str] = []
+    with progress("looking at the pictures", len(found.names)) as advance:
+        for done, name in enumerate(found.names, start=1):
+            try:
+                pixels = _decode(read_inside(found.root, name), classifier)
+            except (PictureError, OSError) as wrong:
+                reason = wrong.problem if isinstance(wrong, PictureError) else wrong.strerror
+                unreadable.append(f"{name}: {reason}")
+            else:
+                guess = found.guesses.get(name, NOTHING)
+                status = os.stat(found.root / name, follow_symlinks=False)
+                picture = index.add(name, status.st_size, status.st_mtime_ns, guess.burst)
+                gallery.add(picture, pixels, look_at(pixels))
+                candidates.append(Candidate(picture, _ask(classifier, pixels, guess)))
+                thumbnails.append(prepare(pixels, THUMBNAIL))
+                sizes.append((pixels.shape[0], pixels.shape[1]))
+            advance(done)
+    shape = (-1, *THUMBNAIL.size, 3)
+    return Seen(
+        tuple(candidates),
+        np.array(thumbnails, np.uint8).reshape(shape),
+        np.array(sizes, np.int32).reshape(-1, 2),
+        tuple(unreadable),
+    )
+
+
+def _decode(content: bytes, classifier: Classifier | None) -> Frame:
+    # A model gets all pixels; for a look at it a small picture will do.
+    return decode_scaled(content, _SMALL) if classifier is None else decode(content)
+
+
+def _ask(classifier: Classifier | None, pixels: Frame, said: Guess) -> Guess:
+    if classifier is None:
+        return said
+    best, *others = classifier.top(classifier.classify(pixels).scores, 2)
+    margin = best.score - (others[0].score if others else 0.0)
+    return dataclasses.replace(said, label=best.label, score=best.score, margin=margin)
+
+
+def reader(root: Path) -> Callable[[Picture], bytes]:
+    """How a gallery reads pictures of a folder."""
+    return lambda picture: read_inside(root, picture.name)
+
+
+def labels_of(candidates: Sequence[Candidate]) -> tuple[str, ...]:
+    """What was guessed, the most frequent first."""
+    counts: dict[str, int] = {}
+    for candidate in candidates:
+        if candidate.guess.label:
+            counts[candidate.guess.label] = counts.get(candidate.guess.label, 0) + 1
+    return tuple(sorted(counts, key=lambda label: (-counts[label], label)))
