@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 PROJECTS := pyproject.toml convert/pyproject.toml train/pyproject.toml
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test interop check bench docs clean pi-board pi-test pi-machine-test
+.PHONY: demo test interop fault-report screenshots check bench docs clean pi-board pi-test pi-machine-test setup-test
 
 demo: $(VENV)/product.stamp  ## the main job on the built-in digits, in ./demo
 	rm -rf demo && mkdir demo
@@ -28,9 +28,18 @@ pi-board: $(VENV)/dev.stamp  ## an emulated Raspberry Pi and models for it, in .
 pi-test: pi-board  ## what must hold on a Raspberry Pi: same pixels, same answers, cost of a frame
 	EDGECLS_PI=1 $(BIN)/python -m pytest tests/pi
 
-pi-machine-test: pi-board  ## cameras that are pulled and that hang, in a whole emulated machine
+pi-machine-test: pi-board  ## cameras that are pulled and hang, the service, a deployment: a whole emulated machine
 	$(BIN)/python -m devices.emulator.machine
 	EDGECLS_PI=1 $(BIN)/python -m pytest tests/pi_machine
+
+fault-report: $(VENV)/dev.stamp  ## every fault that edgecls survives, tested: the table, and docs/reliability.md
+	$(BIN)/python -m tests.faults
+
+screenshots: $(VENV)/dev.stamp  ## the pictures of the pages in docs/images, as the tests see them
+	EDGECLS_SCREENSHOTS=docs/images $(BIN)/python -m pytest -q tests/web tests/collect tests/review -k screenshot
+
+setup-test: $(VENV)/dev.stamp  ## a board's set-up, twice, in fresh Debians; needs root and debootstrap
+	EDGECLS_SETUP=1 $(BIN)/python -m pytest tests/devices
 
 check: $(VENV)/dev.stamp  ## lint, format, types, layers
 	$(BIN)/ruff check .

@@ -11,16 +11,16 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from edgecls.contract.edgetpu_rules import COMPILED_OPERATOR
 from edgecls.contract.events import Prediction
 from edgecls.contract.labels import Labels
 from edgecls.contract.modelfile import ModelFile, load_model_file
+from edgecls.contract.operators import EDGETPU
 from edgecls.errors import EngineError
 from edgecls.imaging.decode import Frame
 from edgecls.imaging.prepare import Image, prepare
-from edgecls.metrics import temper
 from edgecls.runtimes import Runtime, Tensor, open_runtime
 from edgecls.runtimes.accelerator import Accelerator
+from edgecls.tempering import temper
 
 Scores = npt.NDArray[np.float32]
 
@@ -60,10 +60,12 @@ class Classifier:
         runtime: str = "auto",
         threads: int = 1,
         accelerator: Accelerator | None = None,
+        is_probed: bool = True,
     ) -> Classifier:
         """Load a model file into an engine; see `load_model_file` and `open_runtime`."""
         model = load_model_file(path, labels)
-        return cls(model, open_runtime(model, runtime, threads, accelerator))
+        engine = open_runtime(model, runtime, threads, accelerator, is_probed=is_probed)
+        return cls(model, engine)
 
     def classify(self, frame: Frame) -> Classification:
         """Scores of one frame (uint8 RGB, (height, width, 3)).
@@ -131,7 +133,7 @@ def _gives_logits(model: ModelFile) -> bool:
     operator = maker[model.structure.outputs[0]]
     while operator.name in _CARRIERS and operator.inputs[0] in maker:
         operator = maker[operator.inputs[0]]
-    if operator.name == COMPILED_OPERATOR:  # its last layer cannot be seen, but softmax has a mark
+    if operator.name == EDGETPU:  # its last layer cannot be seen, but softmax has a mark
         params = model.output.to_quant_params()
         return params is not None and params.scale != _SOFTMAX_SCALE
     return operator.name in _LOGIT_MAKERS

@@ -14,7 +14,9 @@ EdgeclsError
 ├── GoldenMismatchError        a board that does not reproduce the golden vectors (ValueError)
 ├── NotInstalledError          an optional part that is not installed (ImportError)
 ├── EngineError                an engine that failed to load or run a model (RuntimeError)
+├── DeployError                a board that cannot be reached, or keeps its old model (OSError)
 ├── SourceError                a camera, stream or file that gives no frames (OSError)
+│   └── NoSuchSourceError      nothing that waiting for it could bring
 └── SinkError                  a place that takes no predictions (OSError)
     └── SinkClosedError        its reader went away, as `head` does
 """
@@ -89,8 +91,16 @@ class EngineError(EdgeclsError, RuntimeError):
     """An engine that failed to load or to run a model."""
 
 
+class DeployError(EdgeclsError, OSError):
+    """A board that cannot be reached, or that keeps the model it has."""
+
+
 class SourceError(EdgeclsError, OSError):
     """A source that gives no frames."""
+
+
+class NoSuchSourceError(SourceError):
+    """A source that is written wrongly or refused: no waiting will bring it."""
 
 
 class SinkError(EdgeclsError, OSError):

@@ -14,10 +14,10 @@ from edgecls.decision import Decider, Decision, DecisionSettings
 from edgecls.errors import EdgeclsError, EngineError
 from edgecls.imaging.captured import CapturedFrame
 from edgecls.imaging.decode import Frame
-from edgecls.presence import Stay
 from edgecls.timing import Latencies
 
-if TYPE_CHECKING:  # neither is imported where it is not asked for
+if TYPE_CHECKING:  # none is imported where it is not asked for
+    from edgecls.presence import Stay
     from edgecls.reload import Reloader
     from edgecls.shadow import Shadow
 

@@ -6,27 +6,30 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from edgecls.capture import Capture
+from edgecls.capture.health import DEFAULT_WARN_S, Health
 from edgecls.classifier import Classifier
 from edgecls.contract.events import Event, SummaryEvent
 from edgecls.decision import DecisionSettings
 from edgecls.errors import InvalidValueError, SinkError
-from edgecls.gating import MotionGate, MotionSettings
 from edgecls.imaging.captured import CapturedFrame, develop
 from edgecls.imaging.view import WHOLE, View
 from edgecls.judge import Judge, Moment, pixels_of
 from edgecls.sinks import QueuedSink, Sink
 from edgecls.sources import Source
 
-if TYPE_CHECKING:  # neither is imported where it is not asked for
+if TYPE_CHECKING:  # none is imported where it is not asked for
+    from edgecls.drift import DriftWatch
+    from edgecls.gating import MotionGate, MotionSettings
     from edgecls.reload import Reloader
     from edgecls.shadow import Shadow
 
 _POLL_S: Final = 0.1
 # For the counts in the summary; a sink that hangs is given up on in any case.
 _SETTLE_S: Final = 0.2
+_NEWEST_FRAMES: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,8 @@ class LoopSettings:
         duration_s: Seconds after which it ends; 0 for never.
         view: Which way up the camera hangs, and what part of its frames counts.
         motion: When to classify where little moves; None for always.
+        warn_s: After how many seconds of frozen, black or too few frames it is told; 0 for never.
+        asked_fps: Frames a second that the camera was asked for; 0 for nothing.
     """
 
     top_k: int = 3
@@ -50,11 +55,13 @@ class LoopSettings:
     duration_s: float = 0.0
     view: View = WHOLE
     motion: MotionSettings | None = None
+    warn_s: float = DEFAULT_WARN_S
+    asked_fps: float = 0.0
 
     def __post_init__(self) -> None:
         if self.top_k < 1:
             raise InvalidValueError(f"top k is {self.top_k}, wanted at least 1")
-        for name in ("fps", "max_frames", "duration_s"):
+        for name in ("fps", "max_frames", "duration_s", "warn_s", "asked_fps"):
             if not 0 <= getattr(self, name) < 1e9:
                 raise InvalidValueError(f"{name} is {getattr(self, name)}, wanted 0 or more")
 
@@ -69,6 +76,7 @@ class Loop:
         settings: What the user has set.
         shadow: A candidate to run beside the live model.
         reloader: Looks for another file under the model's name.
+        watch: Tells when frames have left what the model learnt from.
     """
 
     def __init__(
@@ -80,15 +88,18 @@ class Loop:
         *,
         shadow: Shadow | None = None,
         reloader: Reloader | None = None,
+        watch: DriftWatch | None = None,
     ) -> None:
         self._settings = settings = settings or LoopSettings()
         self._judge = Judge(
             classifier, settings.decisions, settings.top_k, shadow=shadow, reloader=reloader
         )
+        self._watch = watch
         self._sinks = sinks
         self._stop = threading.Event()
         self._end = threading.Event()
-        self._capture = Capture(open_source, self._end, self._emit, self._develop)
+        self._health = Health(self._emit, settings.warn_s, settings.asked_fps)
+        self._capture = Capture(open_source, self._end, self._emit, self._develop, self._health)
         self._gate: MotionGate | None = None
         self._paused_s = 0.0
         self._queues: list[QueuedSink] = []
@@ -105,9 +116,11 @@ class Loop:
             SourceError: The source could not be opened, or a recording broke off.
             EngineError: The engine failed.
         """
-        source = self._capture.open()
+        source = self._capture.open(self._stop)
         self._judge.start(is_live=source.is_live, is_sequence=source.is_sequence)
         if self._settings.motion is not None and source.is_sequence:
+            from edgecls.gating import MotionGate
+
             self._gate = MotionGate(self._settings.motion)
         self._queues = [
             QueuedSink(sink, drops=source.is_live, stop=self._stop) for sink in self._sinks
@@ -119,6 +132,7 @@ class Loop:
         finally:
             self._end.set()
             self._capture.close()
+            self._health.end()
             seconds = time.monotonic() - started
             for event, frame in self._judge.finish():
                 self._emit(event, frame)
@@ -156,6 +170,9 @@ class Loop:
             self._counts.add(judgement.label, judgement.truth)
             for event, shown in judgement.events:
                 self._emit(event, shown)
+            if self._watch is not None:
+                for drift in self._watch.look(self._judge.classifier, frame, judgement, moment):
+                    self._emit(drift)
             if self._counts.classified == settings.max_frames or self.sink_failures:
                 return
 
@@ -176,25 +193,46 @@ class Loop:
         for sink in self._queues:
             sink.handle(event, frame)
 
-    def _summarize(self, seconds: float) -> SummaryEvent:
+    def figures(self) -> dict[str, Any]:
+        """Counts so far, and latencies of the newest frames, named as in the summary.
+
+        Safe in any thread; a frame on its way may be counted in one place and not yet in another.
+        """
+        latency_ms = self._judge.latencies.to_percentiles(_NEWEST_FRAMES)
+        return {**self._count_frames(), "latency_ms": latency_ms}
+
+    def _count_frames(self) -> dict[str, int]:
         counts, capture = self._counts, self._capture
+        return {
+            "frames": capture.taken + capture.dropped + capture.unreadable,
+            "classified": counts.classified,
+            "dropped": capture.dropped + capture.taken - counts.classified - counts.gated,
+            "unreadable": capture.unreadable,
+            "gated": counts.gated,
+        }
+
+    def _summarize(self, seconds: float) -> SummaryEvent:
+        counts = self._counts
         return SummaryEvent(
-            frames=capture.taken + capture.dropped + capture.unreadable,
-            classified=counts.classified,
-            dropped=capture.dropped + capture.taken - counts.classified - counts.gated,
-            unreadable=capture.unreadable,
+            **self._count_frames(),
             seconds=seconds,
             fps=counts.classified / seconds if seconds > 0 else 0.0,
             latency_ms=self._judge.latencies.to_percentiles(),
             labelled=counts.labelled,
             correct=counts.correct,
-            gated=counts.gated,
             time_shares=self._share_out(seconds),
             sink_drops={sink.name: sink.dropped for sink in self._queues if sink.dropped},
             sinks={sink.name: sink.counts for sink in self._queues if sink.counts},
             flips_per_hour=self._judge.flips_per_hour,
             shadow=self._judge.shadow_summary,
+            drifting=self._watch.drifting if self._watch is not None else (),
+            source=self._sum_up_source(),
         )
+
+    def _sum_up_source(self) -> dict[str, float]:
+        losses = self._capture.losses
+        counted = {"lost": losses.count, "away_s": losses.away_s, **self._health.seconds}
+        return {what: round(number, 1) for what, number in counted.items() if number}
 
     def _share_out(self, seconds: float) -> dict[str, float]:
         """What the loop spent its time on or waiting for, as shares that add up to 1."""

@@ -175,6 +175,7 @@ def test_softmax_of_huge_logits_does_not_overflow() -> None:
     assert scores.tolist() == [1.0, 0.0, 0.0]
 
 
+@pytest.mark.fault(21)
 @pytest.mark.parametrize("has_softmax", [True, False], ids=["scores", "logits"])
 def test_weights_that_are_no_numbers_are_an_error(has_softmax: bool) -> None:
     classifier = classifier_of(

@@ -112,6 +112,29 @@ class TestBoard:
         modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "edgecls").rglob("*.py")}
         assert {name for name in names if name.endswith(".py")} == modules
 
+    def test_the_wheel_carries_the_profile_of_every_board(self, board: Board) -> None:
+        profiles = {
+            f"edgecls/profile/boards/{path.parent.name}.toml": path.read_bytes()
+            for path in (ROOT / "devices").glob("*/profile.toml")
+        }
+        with zipfile.ZipFile(board.wheel) as archive:
+            found = {name: archive.read(name) for name in archive.namelist() if name in profiles}
+            tables = {name for name in archive.namelist() if name.endswith(".toml")}
+        assert len(profiles) == 7
+        assert found == profiles
+        assert tables == set(profiles)
+
+    def test_it_carries_the_files_of_every_page(self, board: Board) -> None:
+        files = {path.relative_to(ROOT).as_posix() for path in (ROOT / "edgecls").rglob("static/*")}
+        assert "edgecls/sinks/view/static/index.html" in files
+        with zipfile.ZipFile(board.wheel) as archive:
+            assert files <= set(archive.namelist())
+
+    @pytest.mark.parametrize("name", ["raspberry-pi-zero-2-w", "coral-dev-board-mini"])
+    def test_a_profile_is_found_without_a_checkout(self, board: Board, name: str) -> None:
+        found = json.loads(board.run("doctor", "--profile", name, "--json").stdout)
+        assert found["profile"]["name"] == name
+
     def test_no_part_of_the_workstation_is_installed(self, board: Board) -> None:
         listed = subprocess.run(
             [board.python, "-m", "pip", "list", "--format", "json"],

@@ -200,12 +200,28 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
-def is_a_model(path: Path) -> None:
-    """Refuse what is no model at once, in the words that every command has for it.
+def check_model(path: Path, runtime: str) -> None:
+    """Refuse at once what no process here should run, in the words that every command has for it.
+
+    Args:
+        path: The model file.
+        runtime: As the user chose it: a name of `edgecls.runtimes`, `auto` or `all`.
 
     Raises:
         ModelFileError: As `load_model_file`.
+        EngineError: The engine crashes on it, does not end, or cannot run it.
     """
     from edgecls.contract.modelfile import load_model_file
+    from edgecls.runtimes import installed_runtimes
+    from edgecls.runtimes.gate import refuse_compiled
+    from edgecls.runtimes.probe import probe
 
-    load_model_file(path)
+    model = load_model_file(path)
+    if runtime in ("fake", "edgetpu") or (runtime == "auto" and model.structure.is_compiled):
+        return
+    engine = next(iter(installed_runtimes()), "") if runtime in ("auto", "all") else runtime
+    if engine not in installed_runtimes():
+        return  # said by those who would load it
+    refuse_compiled(model, engine)
+    # Not remembered: what is measured is read and loaded in processes of their own.
+    probe(model, engine).check()

@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from edgecls.bench import Measurement, available_cores
+from edgecls.profile.board import read_model
+from edgecls.profile.board import read_text as _read
+from edgecls.profile.firmware import SLOWED_DOWN, UNDER_VOLTAGE, read_throttled
 
 # Where the kernel tells; a test gives a folder of its own.
 _ROOT: Final = Path("/")
@@ -19,9 +22,6 @@ _HOT_C: Final = 80.0
 # Of one core, taken by other programs.
 _BUSY: Final = 0.25
 _DRIFT: Final = 1.15
-# Bits of the Raspberry Pi firmware's answer, now and since the start.
-_UNDER_VOLTAGE: Final = 1 << 0 | 1 << 16
-_THROTTLED: Final = 1 << 1 | 1 << 2 | 1 << 3 | 1 << 17 | 1 << 18 | 1 << 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Machine:
 def describe_machine(root: Path = _ROOT) -> Machine:
     """The machine as it is now."""
     return Machine(
-        board=_read(root / "proc/device-tree/model").rstrip("\0"),
+        board=read_model(root),
         cpu=_cpu_name(_read(root / "proc/cpuinfo")),
         cores=available_cores(),
         governor=_read(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
@@ -123,14 +123,10 @@ def _heat(root: Path) -> list[str]:
     temperature_c = _temperature_c(root)
     if temperature_c is not None and temperature_c >= _HOT_C:
         warnings.append(f"it is {temperature_c:.0f} degrees C hot: most boards slow down at 80")
-    answer = _read(root / "sys/devices/platform/soc/soc:firmware/get_throttled")
-    try:
-        bits = int(answer, 16)
-    except ValueError:
-        return warnings
-    if bits & _UNDER_VOLTAGE:
+    bits = read_throttled(root) or 0
+    if bits & UNDER_VOLTAGE:
         warnings.append("the firmware reports too low a voltage: use a better power supply")
-    if bits & _THROTTLED:
+    if bits & SLOWED_DOWN:
         warnings.append("the firmware slows the processor down, or has done so since the start")
     return warnings
 
@@ -160,10 +156,3 @@ def _cpu_name(cpuinfo: str) -> str:
     # x86-64 has "model name"; Arm kernels often have only "Hardware" or nothing at all.
     match = re.search(r"^(?:model name|Hardware|cpu model)\s*: *(.+)$", cpuinfo, re.MULTILINE)
     return match[1].strip() if match else os.uname().machine
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text("utf-8", "replace").strip()
-    except OSError:
-        return ""

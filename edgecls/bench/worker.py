@@ -44,7 +44,10 @@ def measure_here(configuration: Configuration) -> Measurement:
     """Measure in this process."""
     started = time.perf_counter()
     classifier = Classifier.open(
-        Path(configuration.model), runtime=configuration.runtime, threads=configuration.threads
+        Path(configuration.model),
+        runtime=configuration.runtime,
+        threads=configuration.threads,
+        is_probed=False,  # this process may die: who started it says so
     )
     load_ms = (time.perf_counter() - started) * 1e3
     unreadable = 0

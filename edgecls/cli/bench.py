@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgecls.cli.options import JsonOption, ModelOption
+from edgecls.cli.profiles import ProfileOption, find_defaults
 from edgecls.console import json_line, printable, progress
 
 if TYPE_CHECKING:
@@ -19,8 +20,14 @@ if TYPE_CHECKING:
 def bench(
     model: ModelOption,
     threads: Annotated[
-        str, typer.Option("--threads", help="Threads of one inference, such as 1,2,4.")
-    ] = "1",
+        str | None,
+        typer.Option(
+            "--threads",
+            help="Threads of one inference, such as 1,2,4.",
+            show_default="the profile's, else 1",
+        ),
+    ] = None,
+    profile: ProfileOption = None,
     runtime: Annotated[
         str, typer.Option("--runtime", help="Engine: auto, all that are installed, or a name.")
     ] = "auto",
@@ -43,11 +50,13 @@ def bench(
     edgecls bench --model model.tflite --threads 1,2,4 --runtime all --data pictures/
     edgecls bench --model model.tflite --find-threads
     """
-    from edgecls.bench import Configuration, is_a_model, parse_threads
+    from edgecls.bench import Configuration, check_model, parse_threads
     from edgecls.bench.machine import Watch, describe_machine
 
-    counts = parse_threads(threads)
-    is_a_model(model)
+    counts = parse_threads(threads) if threads is not None else []
+    check_model(model, runtime)
+    defaults = find_defaults(profile, model)
+    counts = counts or [defaults.threads]
     plan = [
         Configuration(str(model), name, count, seconds, None if data is None else str(data))
         for name in _runtimes(runtime)
@@ -59,12 +68,14 @@ def bench(
         return
     if not as_json:
         print(f"machine   {machine}")
+        if not defaults.profile.is_generic:
+            print(f"profile   {printable(str(defaults.profile))}")
     found, failures = _measure_all(plan)
     warnings = watch.warnings(found)
     if as_json:
         for measurement in found:
             line = {**measurement.to_json(), "machine": machine.to_json(), "warnings": warnings}
-            print(json_line(line))
+            print(json_line({**line, "profile": str(defaults.profile)}))
     else:
         _print_table(found)
     _complain(warnings, failures, as_json=as_json)

@@ -31,6 +31,7 @@ from edgecls.cli.decisions import (
     to_settings,
     warn_of_low_scores,
 )
+from edgecls.cli.drift import DriftOption, open_watch
 from edgecls.cli.frames import (
     CameraFpsOption,
     FlipOption,
@@ -51,12 +52,13 @@ from edgecls.cli.options import (
     OnLossOption,
     PerformanceOption,
     RuntimeOption,
-    ThreadsOption,
     TopOption,
     choose_accelerator,
     load_labels,
     open_classifier,
 )
+from edgecls.cli.profiles import BoardThreadsOption, ProfileOption, find_defaults, warn_of_image
+from edgecls.cli.service import open_service, wait_for_turn
 from edgecls.cli.sinks import (
     CsvOption,
     JsonlKeepOption,
@@ -79,28 +81,39 @@ from edgecls.cli.sinks import (
     open_sinks,
     run_with_window,
 )
-from edgecls.console import printable
+from edgecls.cli.source import (
+    MemoryOption,
+    SourceChoices,
+    TimeoutOption,
+    WaitOption,
+    WarnAfterOption,
+)
+from edgecls.cli.view import ViewChoices, connect_view, open_view
+from edgecls.cli.web import HostNameOption, TokenFileOption, ViewOption
 
 if TYPE_CHECKING:
     from edgecls.classifier import Classifier
     from edgecls.pipeline import Loop
     from edgecls.sinks import Sink
-    from edgecls.sources import Source, SourceWishes
 
-_Choices = TypeVar("_Choices", FrameChoices, DecisionChoices, SinkChoices)
+_Choices = TypeVar(
+    "_Choices", FrameChoices, DecisionChoices, SinkChoices, SourceChoices, ViewChoices
+)
 
 
 def camera(
     model: ModelOption,
     source: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--source",
             "-s",
             help="0, /dev/video0, picamera:0, http://..., rtsp://..., a video, a picture, a folder,"
             " fake:digits, fake:colors.",
+            show_default="the profile's, else 0",
         ),
-    ] = "0",
+    ] = None,
+    profile: ProfileOption = None,
     labels: LabelsOption = None,
     top_k: TopOption = 3,
     threshold: ThresholdOption = None,
@@ -120,13 +133,17 @@ def camera(
     roi: RoiOption = None,
     size: SizeOption = None,
     camera_fps: CameraFpsOption = None,
-    pixel_format: PixelFormatOption = "auto",
+    pixel_format: PixelFormatOption = None,
     has_motion: MotionOption = False,
     motion_threshold: MotionThresholdOption = 10.0,
     idle_fps: IdleFpsOption = 1.0,
+    wait: WaitOption = None,
+    source_timeout: TimeoutOption = 5.0,
+    source_memory: MemoryOption = 400.0,
+    warn_after: WarnAfterOption = 10.0,
     as_json: JsonOption = False,
     runtime: RuntimeOption = "auto",
-    threads: ThreadsOption = 1,
+    threads: BoardThreadsOption = None,
     device: DeviceOption = None,
     performance: PerformanceOption = None,
     on_loss: OnLossOption = None,
@@ -137,6 +154,7 @@ def camera(
     shadow: ShadowOption = None,
     shadow_every: ShadowEveryOption = 10,
     reload: ReloadOption = False,
+    has_drift: DriftOption = True,
     jsonl: JsonlOption = None,
     jsonl_max_mb: JsonlMaxOption = 100.0,
     jsonl_keep: JsonlKeepOption = 5,
@@ -154,6 +172,9 @@ def camera(
     record_alike: RecordAlikeOption = False,
     on_change: OnChangeOption = None,
     window: WindowOption = False,
+    view: ViewOption = None,
+    host_name: HostNameOption = None,
+    token_file: TokenFileOption = None,
 ) -> None:
     """Classify camera frames, the newest first, until Ctrl-C.
 
@@ -162,10 +183,15 @@ def camera(
     edgecls camera --model model.tflite --source /dev/video2 --json
     edgecls camera --model model.tflite --source fake:digits --max-frames 200
     edgecls camera --model model.tflite --rotate 180 --roi 0.25,0,0.5,1 --motion
+    edgecls camera --model model.tflite --view
     """
     given = locals()
+    wait_for_turn()
     from edgecls.pipeline import Loop, LoopSettings
 
+    defaults = find_defaults(profile, model, source)
+    given = defaults.fill(given)
+    source, threads = given["source"], given["threads"]
     frames = _pick(FrameChoices, given)
     settings = LoopSettings(
         top_k=top_k,
@@ -174,8 +200,10 @@ def camera(
         duration_s=duration,
         view=frames.to_view(),
         motion=frames.to_motion(),
+        warn_s=warn_after,
+        asked_fps=camera_fps or 0.0,
     )
-    accelerator = choose_accelerator(device, performance, on_loss)
+    accelerator = choose_accelerator(device, performance, on_loss) or defaults.edge_tpu(runtime)
     names = load_labels(labels)
     reloader = (
         make_reloader(model, names, runtime, threads, accelerator, is_verified=is_verified)
@@ -183,26 +211,31 @@ def camera(
         else None
     )
     classifier = open_classifier(model, labels, runtime, threads, accelerator)
+    warn_of_image(defaults.profile, classifier)
     decisions = to_settings(_pick(DecisionChoices, given), classifier.labels)
     warn_of_low_scores(decisions, classifier)
     candidate = open_shadow(shadow, shadow_every, names, classifier, decisions)
-    wishes = frames.to_wishes(classifier.model.card.preprocessing.size)
+    choices = _pick(SourceChoices, given)
+    wishes = choices.add_to(frames.to_wishes(classifier.model.card.preprocessing.size))
     _verify(classifier, is_verified=is_verified)
-    sinks = open_sinks(_pick(SinkChoices, given), classifier)
+    sinks = [*open_sinks(_pick(SinkChoices, given), classifier), *open_service(settings)]
+    sinks += open_view(_pick(ViewChoices, given), classifier, sinks)
     loop = Loop(
-        lambda: _open(source, wishes),
+        choices.make_opener(source, wishes, is_limited=bool(max_frames)),
         classifier,
         sinks,
         dataclasses.replace(settings, decisions=decisions),
         shadow=candidate,
         reloader=reloader,
+        watch=open_watch(classifier, is_on=has_drift, is_reloaded=reload),
     )
+    connect_view(sinks, loop)
     _run(loop, sinks)
 
 
 def _pick(kind: type[_Choices], given: dict[str, Any]) -> _Choices:
-    """The options that a dataclass has fields for: each field has the name of its option."""
-    return kind(**{field.name: given[field.name] for field in dataclasses.fields(kind)})
+    """The options that a tuple has fields for: each field has the name of its option."""
+    return kind(**{name: given[name] for name in kind._fields})
 
 
 def _run(loop: Loop, sinks: list[Sink]) -> None:
@@ -220,15 +253,6 @@ def _run(loop: Loop, sinks: list[Sink]) -> None:
             raise failure
     if not summary.classified:
         print("warning: no frame was classified", file=sys.stderr)
-
-
-def _open(text: str, wishes: SourceWishes) -> Source:
-    from edgecls.sources import open_source
-
-    source = open_source(text, wishes)
-    for warning in source.warnings:
-        print(f"warning: {printable(source.name)}: {printable(warning)}", file=sys.stderr)
-    return source
 
 
 def _verify(classifier: Classifier, *, is_verified: bool) -> None:

@@ -55,15 +55,16 @@ def open_shadow(
         ModelFileError: It cannot be used.
         InvalidValueError: Its labels are others.
     """
-    from edgecls.classifier import Classifier
-    from edgecls.cli.options import print_assumptions
     from edgecls.errors import InvalidValueError
-    from edgecls.shadow import Shadow
 
     if every < 1:
         raise InvalidValueError(f"--shadow-every is {every}, wanted at least 1")
     if path is None:
         return None
+    from edgecls.classifier import Classifier
+    from edgecls.cli.options import print_assumptions
+    from edgecls.shadow import Shadow
+
     runtime = live.runtime.name if live.runtime.name != "edgetpu" else "auto"
     candidate = Classifier.open(path, labels=labels, runtime=runtime)
     print_assumptions(candidate.model)
@@ -95,4 +96,4 @@ def make_reloader(
 
     # The fake engine computes nothing that golden vectors could be compared with.
     is_real = runtime != "fake"
-    return Reloader(path, load, open_engine, is_verified=is_verified and is_real, is_probed=is_real)
+    return Reloader(path, load, open_engine, is_verified=is_verified and is_real)

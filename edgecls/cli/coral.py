@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgecls.console import printable
@@ -11,45 +10,9 @@ if TYPE_CHECKING:
     from edgecls.contract.modelfile import ModelFile
 
 
-def examine_coral(model: Path | None = None) -> dict[str, Any]:
-    """Devices, library and what does not fit together, as `doctor --json` prints them.
-
-    Args:
-        model: A model that is to run here.
-    """
-    from edgecls.errors import EdgeclsError, NotInstalledError
-    from edgecls.runtimes.coral import describe_library, find_coral_devices, find_mismatches
-
-    devices = find_coral_devices()
-    library, problems = None, []
-    try:
-        library = describe_library()
-    except NotInstalledError:
-        pass  # `find_mismatches` says so where there is a device that needs it
-    except EdgeclsError as wrong:
-        problems.append(f"{wrong.problem}: {wrong.hint}")
-    mismatches = [] if problems else find_mismatches(devices, library)
-    if model is not None and library is not None:
-        mismatches += _model_mismatches(model, library.runtime)
-    return {
-        "devices": [{"kind": device.kind, "place": device.place} for device in devices],
-        "library": library.to_json() if library else None,
-        "problems": [*problems, *mismatches],
-    }
-
-
-def _model_mismatches(path: Path, runtime: int) -> list[str]:
-    from edgecls.contract.edgetpu import read_compiled
-    from edgecls.contract.modelfile import load_model_file
-
-    file = load_model_file(path)
-    compiled = read_compiled(file.flatbuffer, file.structure)
-    if compiled is None or compiled.minimum_runtime <= runtime:
-        return []
-    return [
-        f"{path} needs Edge TPU runtime {compiled.minimum_runtime}, the library is"
-        f" {runtime or 'unknown'}"
-    ]
+def no_coral() -> dict[str, Any]:
+    """What `doctor --json` prints of Edge TPUs where none can be asked for."""
+    return {"devices": [], "library": None, "problems": []}
 
 
 def print_coral(found: dict[str, Any]) -> None:

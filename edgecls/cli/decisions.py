@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple, TypeAlias
 
 import typer
 
@@ -75,8 +74,7 @@ HeldOption: TypeAlias = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class DecisionChoices:
+class DecisionChoices(NamedTuple):
     """What the user wrote; None and empty where nothing was."""
 
     threshold: float | None = None

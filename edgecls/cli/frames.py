@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, TypeAlias
 
 import typer
 
@@ -45,8 +44,12 @@ CameraFpsOption: TypeAlias = Annotated[
     typer.Option(help="Frames a second to ask the camera for.", rich_help_panel=_PANEL),
 ]
 PixelFormatOption: TypeAlias = Annotated[
-    str,
-    typer.Option(help="How a USB camera sends frames: auto, MJPG or YUYV.", rich_help_panel=_PANEL),
+    str | None,
+    typer.Option(
+        help="How a USB camera sends frames: auto, MJPG or YUYV.",
+        show_default="auto",
+        rich_help_panel=_PANEL,
+    ),
 ]
 MotionOption: TypeAlias = Annotated[
     bool,
@@ -72,8 +75,7 @@ IdleFpsOption: TypeAlias = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class FrameChoices:
+class FrameChoices(NamedTuple):
     """What the user chose of the options above, as written."""
 
     rotate: Any = 0
@@ -96,12 +98,12 @@ class FrameChoices:
 
         return View(self.rotate, self.flip, Region.parse(self.roi) if self.roi else None)
 
-    def to_wishes(self, model_size: tuple[int, int]) -> SourceWishes:
+    def to_wishes(self, model_size: tuple[int, int] | None) -> SourceWishes:
         """What the source is asked for; see `to_view` for errors."""
         from edgecls.sources import SourceWishes
 
         size = _parse_size(self.size) if self.size else None
-        return SourceWishes(size, self.camera_fps, self.pixel_format, model_size)
+        return SourceWishes(size, self.camera_fps, self.pixel_format or "auto", model_size)
 
     def to_motion(self) -> MotionSettings | None:
         """When to classify; see `to_view` for errors."""

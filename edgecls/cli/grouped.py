@@ -10,7 +10,29 @@ _PLAIN: Final = "Options"
 
 
 class GroupedCommand(TyperCommand):
-    """A command whose options stand under the heading that `rich_help_panel` gives them."""
+    """A command whose options stand under the heading that `rich_help_panel` gives them.
+
+    An option whose metavar begins with `[` may stand alone, and is then empty: `--view` beside
+    `--view 0.0.0.0:8080`. Typer itself has no such options.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse, with the values that were left out."""
+        return super().parse_args(ctx, self._fill_in(args))
+
+    def _fill_in(self, args: list[str]) -> list[str]:
+        optional = {
+            name
+            for parameter in self.params
+            if (getattr(parameter, "metavar", None) or "").startswith("[")
+            for name in parameter.opts
+        }
+        filled: list[str] = []
+        for arg, following in zip(args, [*args, "-"][1:], strict=True):
+            filled.append(arg)
+            if arg in optional and following.startswith("-"):
+                filled.append("")
+        return filled
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write arguments, options without a heading, then each heading with its options."""

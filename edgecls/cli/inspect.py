@@ -99,8 +99,10 @@ def _print_description(found: dict[str, Any], *, has_all_operators: bool) -> Non
     for kind in ("inputs", "outputs"):
         for tensor in found[kind]:
             shape = _times(tensor["shape"])
-            scale = f", scale {tensor['scale']:g}, zero point {tensor['zero_point']}"
-            _line(kind[:-1], f"{tensor['dtype']} {shape}{scale if tensor['scale'] else ''}")
+            scale = ""
+            if tensor["scale"] is not None:
+                scale = f", scale {tensor['scale']:g}, zero point {tensor['zero_point']}"
+            _line(kind[:-1], f"{tensor['dtype']} {shape}{scale}")
     _line("cost", f"{found['macs'] / 1e6:.2f} M MACs, {found['parameters']} parameters")
     _line(
         "memory",
@@ -151,6 +153,7 @@ def _print_card(card: dict[str, Any]) -> None:
         _line(
             "answers", f"{fitted['coverage']:.1%} answered, {fitted['precision']:.1%} of it right"
         )
+    _print_learnt(card.get("learnt", {}))
     _print_provenance(card["provenance"])
 
 
@@ -161,6 +164,16 @@ def _describe_metrics(metrics: dict[str, Any]) -> str:
     if "calibration_error" in metrics:
         parts.append(f"calibration error {metrics['calibration_error']:.3f}")
     return ", ".join(parts)
+
+
+def _print_learnt(learnt: dict[str, Any]) -> None:
+    if not learnt:
+        _line("learnt", "no statistics, so the camera tells of no drift; convert again for them")
+        return
+    for number, (name, entry) in enumerate(sorted(learnt.items())):
+        low, median, high = (entry["quantiles"][place] for place in (1, 4, 7))
+        text = f"{printable(name)} {median:.4g} ({low:.4g} to {high:.4g})"
+        _line("" if number else "learnt", text)
 
 
 def _print_provenance(provenance: dict[str, Any]) -> None:

@@ -14,7 +14,8 @@ import typer
 
 from edgecls import __version__
 from edgecls.cli.grouped import GroupedCommand
-from edgecls.console import printable
+from edgecls.cli.service import tell_failure
+from edgecls.console import printable, silence_libraries
 from edgecls.errors import EdgeclsError
 
 if TYPE_CHECKING:
@@ -28,11 +29,14 @@ _OWN: Final = frozenset(
         "camera",
         "cameras",
         "classify",
+        "collect",
         "compare",
+        "deploy",
         "doctor",
         "evaluate",
         "inspect",
         "replay",
+        "review",
         "verify",
     )
 )
@@ -58,6 +62,8 @@ _ORDER: Final = (
     "train",
     "convert",
     "camera",
+    "collect",
+    "review",
     "classify",
     "evaluate",
     "compare",
@@ -70,6 +76,7 @@ _ORDER: Final = (
     "verify",
     "bench",
     "cameras",
+    "deploy",
     "doctor",
 )
 
@@ -84,8 +91,11 @@ def main() -> None:
         if getattr(sys, name) is None:  # closed by whoever started it: `edgecls ... >&-`
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    asked = sys.argv[1] if len(sys.argv) > 1 else ""
+    if asked in _OWN and not os.environ.get("EDGECLS_DEBUG"):
+        silence_libraries()
     try:
-        make_app(sys.argv[1] if len(sys.argv) > 1 else "")()
+        make_app(asked)()
     finally:
         _flush()
 
@@ -168,6 +178,7 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
             raise
         except EdgeclsError as wrong:
             _print_error(wrong.problem, wrong.hint)
+            tell_failure(wrong.problem)
             raise typer.Exit(EXIT_ERROR) from None
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)

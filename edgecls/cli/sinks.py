@@ -6,9 +6,8 @@ import contextlib
 import re
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple, TypeAlias
 
 import typer
 
@@ -146,8 +145,7 @@ OnChangeOption: TypeAlias = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class SinkChoices:
+class SinkChoices(NamedTuple):
     """What the user said; see the options of the same names."""
 
     as_json: bool = False

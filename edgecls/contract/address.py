@@ -6,7 +6,8 @@ import re
 from typing import Final
 
 _HIDDEN: Final = "***"
-_ADDRESS: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^\s'\"<>]*")
+# One slash, or three: what is mistyped is shown in an error, too.
+_ADDRESS: Final = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*:/+)([^\s'\"<>]*)")
 # What cameras call a secret in a query: `/videostream.cgi?user=admin&pwd=123`.
 _SECRET: Final = re.compile(
     r"(?<=[?&;])((?:[\w-]*(?:pass|pwd|token|secret|auth|key|sig)[\w-]*|usr|user|login)=)[^&;#]*",
@@ -20,11 +21,11 @@ def redact_url(text: str) -> str:
     It errs on the side of hiding: a password with a `/`, `?` or `#` in it, which no address may
     have, is hidden, too.
     """
-    return _ADDRESS.sub(lambda found: _redact(found[0]), text)
+    return _ADDRESS.sub(lambda found: found[1] + _redact(found[2]), text)
 
 
-def _redact(url: str) -> str:
-    scheme, _, rest = url.partition("://")
+def _redact(rest: str) -> str:
+    """What stands behind the slashes of a scheme."""
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
     _, colon, port = authority.rpartition(":")
     is_plain = "@" not in authority and not (colon and not port.isdecimal())
@@ -34,7 +35,7 @@ def _redact(url: str) -> str:
         at = rest.rfind("@", 0, end)
         if at >= 0:
             rest = f"{_HIDDEN}@{rest[at + 1 :]}"
-    return f"{scheme}://{_SECRET.sub(lambda found: found[1] + _HIDDEN, rest)}"
+    return _SECRET.sub(lambda found: found[1] + _HIDDEN, rest)
 
 
 def _is_whole(authority: str) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Final, TextIO
 
 from edgecls.console import printable
+from edgecls.contract.conditions import DriftEvent
 from edgecls.contract.events import (
     ChangeEvent,
     Event,
@@ -17,6 +19,7 @@ from edgecls.contract.events import (
     SummaryEvent,
     UnreadableEvent,
 )
+from edgecls.contract.warning_event import WarningEvent
 from edgecls.errors import SinkClosedError, SinkError
 from edgecls.imaging.captured import CapturedFrame
 from edgecls.sinks import Sink
@@ -104,6 +107,8 @@ def _describe(
     | ModelEvent
     | SourceEvent
     | UnreadableEvent
+    | DriftEvent
+    | WarningEvent
     | SummaryEvent,
 ) -> str:
     if isinstance(event, SummaryEvent):
@@ -113,10 +118,15 @@ def _describe(
     if isinstance(event, SourceEvent):
         reason = f": {printable(event.reason)}" if event.reason else ""
         return f"source {printable(event.source)} is {event.state}{reason}"
+    if isinstance(event, WarningEvent):
+        what = event.reason or f"no longer {event.trouble}, after {event.seconds:.0f} s"
+        return f"source {printable(event.source)}: {printable(what)}"
     if isinstance(event, ModelEvent):
         reason = f": {printable(event.reason)}" if event.reason else ""
         return f"model {printable(event.model)} is {event.state}{reason}"
     clock = _clock(event.time)
+    if isinstance(event, DriftEvent):
+        return f"{clock}  {_describe_drift(event)}"
     if isinstance(event, ChangeEvent):
         return f"{clock}  {printable(event.label)} ({event.score:.0%})"
     if isinstance(event, LabelEvent):
@@ -125,6 +135,12 @@ def _describe(
     live = f"{printable(event.label)} ({event.score:.0%})"
     candidate = f"{printable(event.candidate)} ({event.candidate_score:.0%})"
     return f"{clock}  {live}, the candidate says {candidate}"
+
+
+def _describe_drift(event: DriftEvent) -> str:
+    learnt = f"learnt {event.median:.4g} ({event.low:.4g} to {event.high:.4g})"
+    what = "has left what was learnt" if event.state == "drifting" else "is as learnt again"
+    return f"drift: {printable(event.statistic)} {what}: {event.seen:.4g}, {learnt}"
 
 
 def _clock(time_s: float) -> str:
@@ -162,9 +178,26 @@ def _describe_summary(summary: SummaryEvent) -> str:
             f"{printable(shadow['model'])} agrees in {agreement} of {shadow['compared']} frames,"
             f" {shadow['skipped']} skipped, {shadow['failed']} failed"
         )
+    if summary.drifting:
+        lines.append(f"drift: {', '.join(summary.drifting)} left what the model learnt")
+    if summary.source:
+        lines.append(f"source: {_describe_source(summary.source)}")
     lines += [f"sink {name} missed {n} events" for name, n in summary.sink_drops.items()]
     for name, counts in summary.sinks.items():
         told = [f"{number} {what}" for what, number in counts.items() if what != "dropped"]
         if told:
             lines.append(f"{printable(name)}: {', '.join(told)}")
     return "\n".join(lines)
+
+
+def _describe_source(source: Mapping[str, float]) -> str:
+    told = []
+    if lost := source.get("lost"):
+        times = "once" if lost == 1 else f"{lost:.0f} times"
+        told.append(f"lost {times}, away for {source.get('away_s', 0):.1f} s")
+    told += [
+        f"{name.removesuffix('_s')} for {seconds:.0f} s"
+        for name, seconds in source.items()
+        if name not in ("lost", "away_s")
+    ]
+    return ", ".join(told)

@@ -91,6 +91,7 @@ class RecordSink(Sink):
         tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.name = f"record {folder}"
+        self.is_on = True  # set from the live view's thread
         self._settings = settings or RecordSettings()
         self._quota = Quota(self._settings.quota_bytes, self._settings.min_free_bytes)
         self._album = Album(folder, self._quota)
@@ -108,7 +109,7 @@ class RecordSink(Sink):
         if isinstance(event, PredictionEvent):
             self._seen += 1
             self._last = event
-        if frame is None or not self._is_wanted(event):
+        if frame is None or not self.is_on or not self._is_wanted(event):
             return
         assert isinstance(event, PredictionEvent | ChangeEvent | ShadowEvent)
         try:
@@ -163,8 +164,10 @@ class RecordSink(Sink):
         # A change says little of its own: the prediction of the same frame came just before it.
         is_told = self._last is not None and self._last.frame == event.frame
         facts = self._last.to_json() if is_told and self._last is not None else {}
-        facts.pop("event", None)
-        return {**facts, **event.to_json(), "event": "picture", "when": self._settings.when}
+        facts |= event.to_json()
+        if "file" in facts:  # of a folder that was played; `file` is what is kept here
+            facts["source_file"] = facts.pop("file")
+        return {**facts, "event": "picture", "when": self._settings.when}
 
     def _add(self, label: str, content: bytes, facts: Mapping[str, Any]) -> None:
         self._album.add(label, content, "jpg", facts)

@@ -57,6 +57,7 @@ def test_an_rtsp_stream_is_classified(model: Path) -> None:
     assert events[-1]["classified"] == 20
 
 
+@pytest.mark.fault(47)
 def test_a_stream_that_hangs_up_is_opened_again_and_numbers_go_on(model: Path) -> None:
     gray = jpeg_of(GRAY)
     with MjpegServer(answer(HEAD, part(gray), part(gray)[:-99]), endless(gray)) as server:
@@ -67,6 +68,7 @@ def test_a_stream_that_hangs_up_is_opened_again_and_numbers_go_on(model: Path) -
     assert numbers == sorted(set(numbers))
 
 
+@pytest.mark.fault(61)
 def test_a_password_is_nowhere_in_what_is_printed(model: Path) -> None:
     refused = b"HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=x\r\n\r\n"
     gray = jpeg_of(GRAY)
@@ -80,6 +82,7 @@ def test_a_password_is_nowhere_in_what_is_printed(model: Path) -> None:
     assert "hidden" not in json.dumps(events) + problems
 
 
+@pytest.mark.fault(49)
 def test_a_camera_that_refuses_is_one_error_with_a_cure(model: Path) -> None:
     with MjpegServer(answer(b"HTTP/1.1 404 Not Found\r\n\r\n")) as server:
         events, problems, code = run(model, server.url())
@@ -90,6 +93,7 @@ def test_a_camera_that_refuses_is_one_error_with_a_cure(model: Path) -> None:
     )
 
 
+@pytest.mark.fault(62)
 def test_another_scheme_is_refused(model: Path) -> None:
     events, problems, code = run(model, "concat:a.mp4|b.mp4")
     assert (events, code) == ([], 1)

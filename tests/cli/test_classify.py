@@ -47,6 +47,8 @@ def test_a_table_and_json_lines_together(cli: Cli, model: Path, pictures: Path) 
     assert len(table.read_text().splitlines()) == 3
 
 
+@pytest.mark.fault(33)
+@pytest.mark.fault(34)
 def test_an_odd_name_leaves_the_table_readable(
     cli: Cli, model: Path, pictures: Path, tmp_path: Path
 ) -> None:
@@ -122,6 +124,7 @@ def test_ctrl_c_says_how_far_it_came(model: Path, pictures: Path, tmp_path: Path
     assert abs(len(rows) - 1 - lines) <= 1
 
 
+@pytest.mark.fault(75)
 def test_a_reader_that_has_had_enough_ends_it(model: Path, pictures: Path, tmp_path: Path) -> None:
     folder = many(tmp_path / "many", pictures / "level 2.png")
     shell = f"set -o pipefail; {' '.join(EDGECLS)} --model {model} --json {folder} | head -n 2"

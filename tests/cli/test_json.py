@@ -214,6 +214,7 @@ def test_doctor(cli: Cli) -> None:
     (found,) = read_lines(cli("doctor", "--json"))
     assert set(found) == {
         *("system", "python", "cores", "packages", "engine", "cameras", "coral"),
+        *("board", "memory_mb", "profile", "findings"),
     }
     assert found["packages"]["edgecls"] == __version__
     assert "tensorflow" in found["packages"]

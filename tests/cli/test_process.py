@@ -61,11 +61,14 @@ class TestSignals:
             assert json.loads(out.splitlines()[-1])["event"] == "summary"
             assert err == ""
 
+    @pytest.mark.fault(77)
     def test_sigterm_ends_within_two_seconds(self, model: Path) -> None:
         with camera(model, "fake:colors?fps=0.01") as process:  # the next frame is far away
             process.send_signal(signal.SIGTERM)
             assert seconds_to_end(process) < patience(2.0)
 
+    @pytest.mark.fault(76)
+    @pytest.mark.fault(77)
     @pytest.mark.parametrize("source", [LIVE.replace("100", "1000"), "fake:colors?fps=0&loop=1"])
     def test_sigterm_ends_a_loop_whose_reader_has_stopped_reading(
         self, model: Path, source: str
@@ -76,6 +79,7 @@ class TestSignals:
             assert seconds_to_end(process) < patience(3.0)
             assert process.returncode == 0
 
+    @pytest.mark.fault(78)
     def test_a_second_ctrl_c_ends_at_once(self, model: Path) -> None:
         with camera(model, "fake:colors?fps=0&loop=1") as process:
             time.sleep(1.0)  # nobody reads, so the first Ctrl-C waits for the pipe
@@ -83,7 +87,8 @@ class TestSignals:
             time.sleep(0.1)
             process.send_signal(signal.SIGINT)
             assert seconds_to_end(process) < patience(0.5)
-            assert process.returncode == 130
+            # The second where the loop had just ended: a shell shows both as 130.
+            assert process.returncode in (130, -signal.SIGINT)
 
     def test_ctrl_c_in_another_command(self, stranger: Path) -> None:
         command = [*EDGECLS, "evaluate", "--model", str(stranger), "digits"]
@@ -98,6 +103,7 @@ class TestSignals:
 
 
 class TestOutput:
+    @pytest.mark.fault(75)
     @pytest.mark.parametrize("source", [LIVE, "fake:colors?fps=0&loop=1"], ids=["live", "recorded"])
     def test_a_reader_that_has_had_enough_is_no_error(self, model: Path, source: str) -> None:
         with camera(model, source) as process:
@@ -107,6 +113,7 @@ class TestOutput:
             assert process.stderr is not None
             assert process.stderr.read() == ""
 
+    @pytest.mark.fault(75)
     @pytest.mark.parametrize("command", ["classify", "inspect"])
     def test_nor_is_it_in_other_commands(self, model: Path, pictures: Path, command: str) -> None:
         arguments = {"classify": f"--model {model} --json {pictures}", "inspect": str(model)}
@@ -150,6 +157,7 @@ class TestOutput:
             result.stderr,
         )
 
+    @pytest.mark.fault(75)
     def test_closed_output_is_no_crash(self, model: Path) -> None:
         shell = f"{sys.executable} -m edgecls inspect {model} >&-"
         result = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=False)

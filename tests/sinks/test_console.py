@@ -101,6 +101,7 @@ def test_a_summary_of_nothing_is_one_line() -> None:
     )
 
 
+@pytest.mark.fault(20)
 @pytest.mark.parametrize(
     "event",
     [
@@ -147,6 +148,7 @@ def test_the_live_line_is_gone_at_the_end(terminal: Terminal) -> None:
     assert terminal.read() == CLEAR
 
 
+@pytest.mark.fault(20)
 def test_a_label_cannot_write_to_the_terminal(terminal: Terminal) -> None:
     ConsoleSink(terminal.out).handle(prediction(label="\x1b]0;title\x07"))
     assert terminal.read().removeprefix(CLEAR).startswith(r"\x1b]0;title\x07")

@@ -11,6 +11,7 @@ from typing import Final, TextIO
 
 import pytest
 
+from edgecls.contract.conditions import DriftEvent
 from edgecls.contract.events import (
     ChangeEvent,
     Event,
@@ -21,6 +22,7 @@ from edgecls.contract.events import (
     UnreadableEvent,
 )
 from edgecls.errors import SinkClosedError, SinkError
+from edgecls.notify import Notifier
 from edgecls.sinks import QueuedSink, Sink
 from edgecls.sinks.command import CommandSink
 from edgecls.sinks.console import ConsoleSink
@@ -30,6 +32,8 @@ from edgecls.sinks.jsonl import JsonlSink, open_jsonl
 from edgecls.sinks.mqtt import MqttSink
 from edgecls.sinks.mqtt.settings import Broker, MqttSettings
 from edgecls.sinks.record import RecordSettings, RecordSink
+from edgecls.sinks.service import ServiceSink
+from edgecls.sinks.view import ViewSink
 from edgecls.sinks.window import WindowSink
 from tests.support.frames import frame
 
@@ -41,6 +45,8 @@ EVENTS: Final[dict[str, Event]] = {
     "lost": SourceEvent("lost", 1.5, "/dev/video0", "it gives no frames"),
     "back": SourceEvent("back", 1.5, "/dev/video0"),
     "unreadable": UnreadableEvent(1.5, "photos", "'photos/b.png': the PNG is cut off"),
+    "drift": DriftEvent("drifting", 1.5, "brightness", 12.0, 120.0, 60.0, 180.0),
+    "drift is over": DriftEvent("back", 1.5, "brightness", 110.0, 120.0, 60.0, 180.0),
     "summary": SummaryEvent(10, 7, 2, 1, 2.0, 3.5, {"invoke": {"p50": 1, "p95": 2, "p99": 3}}),
     "summary of nothing": SummaryEvent(0, 0, 0, 0, 0.0, 0.0, {}),
 }
@@ -61,7 +67,9 @@ SINKS: Final[dict[str, Callable[[TextIO, Path], Sink]]] = {
     "record": lambda _, folder: RecordSink(folder / "records", RecordSettings("all")),
     "on-change": lambda *_: CommandSink("true"),
     "window": lambda *_: WindowSink(),
+    "view": lambda *_: ViewSink("model.tflite", ["cat", "dog"]),
     "mqtt": open_mqtt,
+    "service": lambda _, folder: ServiceSink(Notifier(str(folder / "nobody"), 30.0)),
     "fake": lambda *_: FakeSink(),
     "queued": lambda out, _: QueuedSink(JsonlSink(out), drops=False),
 }

@@ -61,6 +61,7 @@ def disk(tmp_path: Path) -> Iterator[SmallDisk]:
     subprocess.run(["umount", "-l", str(path)], check=False)
 
 
+@pytest.mark.fault(68)
 @pytest.mark.parametrize("kind", WRITERS)
 def test_a_full_disk_is_told_once_and_waited_for(kind: str, disk: SmallDisk) -> None:
     told: list[str] = []
@@ -87,6 +88,7 @@ def test_a_full_disk_is_told_once_and_waited_for(kind: str, disk: SmallDisk) -> 
         assert path.read_bytes().endswith(b"\n")
 
 
+@pytest.mark.fault(70)
 @pytest.mark.parametrize("kind", WRITERS)
 def test_a_read_only_disk_is_an_error_at_the_start(kind: str, disk: SmallDisk) -> None:
     disk.remount("ro")

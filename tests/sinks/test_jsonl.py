@@ -123,6 +123,7 @@ def test_the_fields_of_an_event(event: Event, line: dict[str, Any]) -> None:
     assert out.getvalue().count("\n") == 1
 
 
+@pytest.mark.fault(34)
 @pytest.mark.parametrize(
     "name",
     [
@@ -173,6 +174,7 @@ def test_a_file_that_cannot_be_written(tmp_path: Path, place: str, reason: str) 
 
 
 class TestFile:
+    @pytest.mark.fault(67)
     def test_a_torn_line_is_cut_off_and_told(self, tmp_path: Path) -> None:
         path = tmp_path / "events.jsonl"
         path.write_text('{"event": "change"}\n{"event": "chan')
@@ -197,6 +199,7 @@ class TestFile:
         assert files == ["events.jsonl", "events.jsonl.1"]
         assert all(path.stat().st_size <= 200 for path in tmp_path.iterdir())
 
+    @pytest.mark.fault(68)
     def test_a_disk_that_fails_is_told_once_and_counted(self, tmp_path: Path) -> None:
         folder = tmp_path / "disk"
         folder.mkdir()

@@ -57,6 +57,7 @@ def test_events_arrive_in_order_and_the_sink_is_closed() -> None:
     assert (sink.is_closed, queued.is_stuck, queued.dropped) == (True, False, 0)
 
 
+@pytest.mark.fault(76)
 def test_a_full_queue_of_a_live_loop_gives_up_its_oldest_and_counts_them(gated: GatedSink) -> None:
     queued = QueuedSink(gated, drops=True, limit=3)
     queued.handle(event(0))
@@ -150,6 +151,7 @@ class TestFrames:
         queued.close()
         assert (len(sink.events), sink.frames) == (1, [])
 
+    @pytest.mark.fault(76)
     def test_frames_are_limited_in_bytes(self, gated: GatedSink) -> None:
         gated.wants_frames = True
         queued = QueuedSink(gated, drops=True, frame_limit_bytes=1000)

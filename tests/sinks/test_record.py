@@ -61,6 +61,16 @@ class TestWhen:
             sink.handle(prediction(number), frame(number))
         assert kept(folder) == [0, 3, 6]
 
+    def test_pictures_of_a_folder_keep_their_own_name_beside_the_new_one(
+        self, folder: Path
+    ) -> None:
+        sink = open_sink(folder, when="all")
+        played = dataclasses.replace(prediction(0, "cat", 0.5), name="photos/7.png")
+        sink.handle(played, frame(0))
+        line = json.loads((folder / "records.jsonl").read_text())
+        assert line["source_file"] == "photos/7.png"
+        assert (folder / line["file"]).is_file()
+
     def test_all_keeps_even_what_looks_the_same(self, folder: Path) -> None:
         sink = open_sink(folder, when="all")
         for number in range(3):
@@ -126,6 +136,7 @@ class TestPictures:
         red = np.full((16, 16, 3), (255, 0, 0), np.uint8)
         assert decode(encode_jpeg(red))[8, 8].tolist() == pytest.approx([255, 0, 0], abs=2)
 
+    @pytest.mark.fault(23)
     def test_a_jpeg_that_is_cut_off_is_not_kept_but_counted(self, folder: Path) -> None:
         whole = frame(1, is_jpeg=True)
         cut = dataclasses.replace(whole, jpeg=whole.jpeg[:-20])
@@ -196,6 +207,7 @@ def covered(picture: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 class TestFaults:
+    @pytest.mark.fault(68)
     def test_a_disk_that_fails_is_told_once_and_recording_goes_on_later(self, folder: Path) -> None:
         told: list[str] = []
         sink = RecordSink(folder, RecordSettings("all", min_free_bytes=0), told.append)
@@ -212,12 +224,14 @@ class TestFaults:
             f"record {folder}: works again, 3 missed",
         ]
 
+    @pytest.mark.fault(73)
     def test_two_cannot_record_into_one_folder(self, folder: Path) -> None:
         first = open_sink(folder)
         with pytest.raises(SinkError, match="another edgecls records into"):
             open_sink(folder)
         first.close()
 
+    @pytest.mark.fault(69)
     def test_the_quota_deletes_the_oldest(self, folder: Path) -> None:
         size = len(encode_jpeg(scene(0)))
         sink = open_sink(folder, when="all", quota_bytes=3 * size + 200)

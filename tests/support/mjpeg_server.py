@@ -66,19 +66,25 @@ def then_silence(*pieces: bytes) -> Answer:
 class MjpegServer(NetworkCamera):
     """Answers each connection with the next answer, and with the last one for ever."""
 
-    def __init__(self, *answers: Answer) -> None:
+    def __init__(self, *answers: Answer, port: int = 0) -> None:
         self.requests: list[bytes] = []
+        self._is_asked = threading.Event()
         self._answers: Sequence[Answer] = answers
-        super().__init__()
+        super().__init__(port)
 
     def url(self, path: str = "/stream", login: str = "") -> str:
         """The address to open."""
         return f"http://{login}127.0.0.1:{self.port}{path}"
+
+    def wait_for_request(self, seconds: float) -> None:
+        """Wait until somebody has asked for the first time."""
+        assert self._is_asked.wait(seconds), "nobody has asked for anything"
 
     def _answer(self, client: socket.socket) -> None:
         request = b""
         while b"\r\n\r\n" not in request and (more := client.recv(4096)):
             request += more
         self.requests.append(request)
+        self._is_asked.set()
         number = min(len(self.requests), len(self._answers)) - 1
         self._answers[number](client, request)

@@ -9,7 +9,7 @@ import pytest
 
 from edgecls.calibration import calibrate
 from edgecls.contract.run import RunFolder
-from edgecls.metrics import temper
+from edgecls.tempering import temper
 from edgecls_train.evaluate import evaluate_model
 from edgecls_train.fit import fit, predict
 from edgecls_train.split import Split

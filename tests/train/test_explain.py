@@ -15,6 +15,7 @@ from edgecls.contract.preprocessing import Preprocessing
 from edgecls.contract.run import RunFolder
 from edgecls.errors import InvalidValueError, ModelFileError, PictureError, RunError
 from edgecls.imaging.decode import decode
+from edgecls_train.backend import load_keras
 from edgecls_train.cli.explain import explain
 from edgecls_train.explain import open_explainer
 from tests.support.tiny_model import write_tiny_model
@@ -94,6 +95,22 @@ def test_a_damaged_keras_file_says_so(run, tmp_path):
     (tmp_path / "card.json").write_bytes((run.path / "card.json").read_bytes())
     with pytest.raises(ModelFileError, match=r"cannot be read as a Keras model"):
         open_explainer(tmp_path / "model.keras")
+
+
+@pytest.mark.fault(22)
+def test_a_keras_file_with_code_in_it_is_refused_and_not_run(run, tmp_path):
+    keras = load_keras()
+    place = str(tmp_path / "it was run")
+    image = keras.Input((28, 28, 1))
+    spying = keras.layers.Lambda(
+        lambda x: __import__("os").makedirs(place, exist_ok=True) or x, output_shape=(10,)
+    )
+    scores = spying(keras.layers.Dense(10)(keras.layers.Flatten()(image)))
+    keras.Model(image, scores).save(tmp_path / "model.keras")
+    (tmp_path / "card.json").write_bytes((run.path / "card.json").read_bytes())
+    with pytest.raises(ModelFileError, match=r"cannot be read as a Keras model: .*Lambda"):
+        open_explainer(tmp_path / "model.keras")
+    assert not (tmp_path / "it was run").exists()
 
 
 def test_gradients_of_a_tflite_are_refused_with_a_way_out(tflite):

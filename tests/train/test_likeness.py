@@ -11,8 +11,9 @@ import pytest
 
 from edgecls.pictures.digits import DigitPictures
 from edgecls.pictures.folder import FolderPictures
+from edgecls.pictures.groups import group_pairs
 from edgecls.pictures.neighbours import find_alike
-from edgecls_train.likeness import find_likeness, group_pairs, members_of
+from edgecls_train.likeness import find_likeness, members_of
 from edgecls_train.reading import read_pictures
 from tests.train.made_data import write_shapes
 from tests.train.seeded_data import COPIES, first, load, save, write_burst, write_photos

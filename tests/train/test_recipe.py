@@ -146,6 +146,7 @@ def test_a_recipe_file_that_is_not_there_is_named():
         load_recipe("nowhere/mine.toml")
 
 
+@pytest.mark.fault(79)
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
@@ -209,6 +210,7 @@ def test_a_wrong_file_is_refused_with_the_key_and_the_line(text, problem):
         parse_recipe(text, "mine.toml")
 
 
+@pytest.mark.fault(79)
 @pytest.mark.parametrize(
     ("text", "problem"),
     [

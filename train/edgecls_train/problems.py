@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecls.contract.run import Subset
+from edgecls.pictures.groups import group_pairs
 from edgecls_train.dataset import MIN_PICTURES_PER_CLASS
 from edgecls_train.evidence import Evidence, Problem
-from edgecls_train.likeness import group_pairs, members_of
+from edgecls_train.likeness import members_of
 
 FEW_PICTURES: Final = 20
 # The smallest side that a picture of anything may have, and its share of what is usual in its set.

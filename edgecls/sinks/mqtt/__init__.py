@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 from edgecls.console import json_line
+from edgecls.contract.conditions import DriftEvent
 from edgecls.contract.events import (
     UNKNOWN,
     ChangeEvent,
@@ -46,7 +47,7 @@ class MqttSink(Sink):
         SinkError: The certificates cannot be read.
     """
 
-    takes: ClassVar = (PredictionEvent, ChangeEvent, SourceEvent, ModelEvent)
+    takes: ClassVar = (PredictionEvent, ChangeEvent, SourceEvent, ModelEvent, DriftEvent)
 
     def __init__(
         self,
@@ -62,7 +63,9 @@ class MqttSink(Sink):
         self._model = model
         self._gone: set[str] = set()
         self._outbox = Outbox()
-        self._state: dict[str, Any] = {"label": UNKNOWN, "label_id": "", "source": "ON"}
+        self._state: dict[str, Any] = {"label": UNKNOWN, "label_id": ""}
+        self._state |= {"source": "ON", "drift": "OFF"}
+        self._drifting: dict[str, DriftEvent] = {}
         self._rate = _Rate()
         self._published_s = float("-inf")
         self._changed: ChangeEvent | None = None
@@ -86,11 +89,14 @@ class MqttSink(Sink):
             self._publish_attributes()
         elif isinstance(event, SourceEvent):
             self._publish_state({"source": "ON" if event.state == "back" else "OFF"})
+        elif isinstance(event, DriftEvent):
+            self._take_drift(event)
         elif isinstance(event, ModelEvent) and event.state == "loaded":
+            self._drifting.clear()
             self._gone |= set(label_components(self._labels))
             self._labels, self._model = tuple(event.labels), event.model.rpartition("/")[2]
             self._introduce()
-            self._publish_state(self._about(UNKNOWN))
+            self._publish_state({**self._about(UNKNOWN), "drift": "OFF"})
         self._link.wake()
 
     def close(self) -> None:
@@ -146,6 +152,14 @@ class MqttSink(Sink):
         if is_new or time.monotonic() - self._published_s >= self._settings.interval_s:
             self._publish_state(update)
             self._publish_attributes()
+
+    def _take_drift(self, event: DriftEvent) -> None:
+        self._drifting.pop(event.statistic, None)
+        if event.state == "drifting":
+            self._drifting[event.statistic] = event
+        self._publish_state({"drift": "ON" if self._drifting else "OFF"})
+        told = {"drifting": [found.to_json() for found in self._drifting.values()]}
+        self._put(self._topics.drift, told)
 
     def _about(self, label: str) -> dict[str, Any]:
         ids = {known: name for name, known in label_components(self._labels).items()}

@@ -49,6 +49,11 @@ class Topics:
         return f"{self.base}/attributes"
 
     @property
+    def drift(self) -> str:
+        """Which statistics have left what the model learnt, and how far; retained."""
+        return f"{self.base}/drift"
+
+    @property
     def change(self) -> str:
         """Every change of the steady label, as JSON; not retained."""
         return f"{self.base}/change"
@@ -146,6 +151,14 @@ def _sensors(topics: Topics, labels: Sequence[str]) -> dict[str, dict[str, Any]]
             "name": "Source",
             "device_class": "connectivity",
             "value_template": "{{ value_json.source }}",
+            "entity_category": "diagnostic",
+        },
+        "drift": {
+            "platform": "binary_sensor",
+            "name": "Drift",
+            "device_class": "problem",
+            "value_template": "{{ value_json.drift }}",
+            "json_attributes_topic": topics.drift,
             "entity_category": "diagnostic",
         },
     }

@@ -131,11 +131,14 @@ def load_password(
 
     Args:
         path: A file that holds it and nothing else; None for the environment.
-        environment: Holds `EDGECLS_MQTT_PASSWORD`, or does not.
+        environment: Holds `EDGECLS_MQTT_PASSWORD`, or names the folder in which systemd has put
+            a service's credentials (`CREDENTIALS_DIRECTORY`), `mqtt-password` among them.
 
     Raises:
         SinkError: The file cannot be read.
     """
+    if path is None:
+        path = _credential(environment)
     if path is None:
         return environment.get(PASSWORD_VARIABLE, ""), ""
     content = read_regular_file(path, _MAX_SECRET_BYTES, SinkError)
@@ -145,6 +148,15 @@ def load_password(
         raise SinkError(f"the password in '{path}' is not UTF-8") from wrong
     is_open = bool(path.stat().st_mode & 0o004)
     return password, f"everyone can read '{path}': chmod 600 it" if is_open else ""
+
+
+def _credential(environment: Mapping[str, str]) -> Path | None:
+    """The file that systemd's `LoadCredential=` has made, unless the environment says the word."""
+    folder = environment.get("CREDENTIALS_DIRECTORY")
+    if not folder or environment.get(PASSWORD_VARIABLE):
+        return None
+    path = Path(folder) / "mqtt-password"
+    return path if path.is_file() else None
 
 
 def slug(text: str) -> str:

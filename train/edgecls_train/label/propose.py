@@ -23,6 +23,7 @@ from edgecls.imaging.decode import Frame, decode
 from edgecls.imaging.prepare import prepare
 from edgecls.pictures.alike import THUMBNAIL, alike_pairs
 from edgecls.pictures.folder import MAX_PICTURE_BYTES, find_files
+from edgecls.pictures.groups import group_pairs
 from edgecls.pictures.layout import list_folders
 from edgecls_train.label.place import (
     PROPOSALS,
@@ -32,7 +33,6 @@ from edgecls_train.label.place import (
     class_root,
 )
 from edgecls_train.label.sheet import build_sheet
-from edgecls_train.likeness import group_pairs
 from edgecls_train.progress import no_progress
 
 Say = Callable[[str], None]
