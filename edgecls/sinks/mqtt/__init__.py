@@ -16,6 +16,7 @@ from edgecls.contract.events import (
     PredictionEvent,
     SourceEvent,
 )
+from edgecls.contract.warning_event import WarningEvent
 from edgecls.imaging.captured import CapturedFrame
 from edgecls.sinks import Sink
 from edgecls.sinks.mqtt.discovery import (
@@ -47,7 +48,10 @@ class MqttSink(Sink):
         SinkError: The certificates cannot be read.
     """
 
-    takes: ClassVar = (PredictionEvent, ChangeEvent, SourceEvent, ModelEvent, DriftEvent)
+    takes: ClassVar = (
+        *(PredictionEvent, ChangeEvent, SourceEvent),
+        *(ModelEvent, DriftEvent, WarningEvent),
+    )
 
     def __init__(
         self,
@@ -64,8 +68,9 @@ class MqttSink(Sink):
         self._gone: set[str] = set()
         self._outbox = Outbox()
         self._state: dict[str, Any] = {"label": UNKNOWN, "label_id": ""}
-        self._state |= {"source": "ON", "drift": "OFF"}
+        self._state |= {"source": "ON", "drift": "OFF", "trouble": "OFF"}
         self._drifting: dict[str, DriftEvent] = {}
+        self._troubles: dict[str, WarningEvent] = {}
         self._rate = _Rate()
         self._published_s = float("-inf")
         self._changed: ChangeEvent | None = None
@@ -91,6 +96,8 @@ class MqttSink(Sink):
             self._publish_state({"source": "ON" if event.state == "back" else "OFF"})
         elif isinstance(event, DriftEvent):
             self._take_drift(event)
+        elif isinstance(event, WarningEvent):
+            self._take_warning(event)
         elif isinstance(event, ModelEvent) and event.state == "loaded":
             self._drifting.clear()
             self._gone |= set(label_components(self._labels))
@@ -160,6 +167,14 @@ class MqttSink(Sink):
         self._publish_state({"drift": "ON" if self._drifting else "OFF"})
         told = {"drifting": [found.to_json() for found in self._drifting.values()]}
         self._put(self._topics.drift, told)
+
+    def _take_warning(self, event: WarningEvent) -> None:
+        self._troubles.pop(event.trouble, None)
+        if event.state == "begin":
+            self._troubles[event.trouble] = event
+        self._publish_state({"trouble": "ON" if self._troubles else "OFF"})
+        told = {"troubles": [found.to_json() for found in self._troubles.values()]}
+        self._put(self._topics.trouble, told)
 
     def _about(self, label: str) -> dict[str, Any]:
         ids = {known: name for name, known in label_components(self._labels).items()}

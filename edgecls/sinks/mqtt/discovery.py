@@ -54,6 +54,11 @@ class Topics:
         return f"{self.base}/drift"
 
     @property
+    def trouble(self) -> str:
+        """What is wrong with the camera's pictures: frozen, black or too few; retained."""
+        return f"{self.base}/trouble"
+
+    @property
     def change(self) -> str:
         """Every change of the steady label, as JSON; not retained."""
         return f"{self.base}/change"
@@ -159,6 +164,14 @@ def _sensors(topics: Topics, labels: Sequence[str]) -> dict[str, dict[str, Any]]
             "device_class": "problem",
             "value_template": "{{ value_json.drift }}",
             "json_attributes_topic": topics.drift,
+            "entity_category": "diagnostic",
+        },
+        "trouble": {
+            "platform": "binary_sensor",
+            "name": "Camera trouble",
+            "device_class": "problem",
+            "value_template": "{{ value_json.trouble }}",
+            "json_attributes_topic": topics.trouble,
             "entity_category": "diagnostic",
         },
     }

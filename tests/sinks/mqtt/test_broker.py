@@ -18,6 +18,7 @@ import pytest
 
 from edgecls.contract.conditions import DriftEvent
 from edgecls.contract.events import ModelEvent, SourceEvent
+from edgecls.contract.warning_event import WarningEvent
 from edgecls.sinks.mqtt import MqttSink
 from edgecls.sinks.mqtt.settings import MqttSettings, parse_broker
 from tests.support.broker import HOST, Mosquitto, listening, wait_until
@@ -81,7 +82,7 @@ class TestPublishing:
             state = json.loads(listener.wait_for(STATE))
             assert listener.wait_for(AVAILABILITY) == b"online"
             assert all(heard.is_retained for heard in listener.heard)
-        entities = {"label", "score", "fps", "source", "drift", "is_cat", "is_dog"}
+        entities = {"label", "score", "fps", "source", "drift", "trouble", "is_cat", "is_dog"}
         assert set(config["components"]) == entities
         assert (state["label"], state["label_id"], state["source"]) == ("cat", "is_cat", "ON")
         assert state["score_percent"] == 90.0
@@ -128,6 +129,19 @@ class TestPublishing:
             sink.handle(dataclasses.replace(dark, state="back"))
             listener.wait_for_part(STATE, b'"drift": "OFF"')
             listener.wait_for_part(f"{BASE}/drift", b'{"drifting": []}')
+
+    def test_a_frozen_camera_is_a_problem_until_it_is_over(
+        self, broker: Mosquitto, open_sink: Open
+    ) -> None:
+        sink = connected(open_sink(address(broker)))
+        with listening(broker.port) as listener:
+            frozen = WarningEvent("frozen", "begin", 0.0, "/dev/video0", 10.0, "all the same")
+            sink.handle(frozen)
+            listener.wait_for_part(STATE, b'"trouble": "ON"')
+            listener.wait_for_part(f"{BASE}/trouble", b'"trouble": "frozen", "state": "begin"')
+            sink.handle(dataclasses.replace(frozen, state="end", reason=""))
+            listener.wait_for_part(STATE, b'"trouble": "OFF"')
+            listener.wait_for_part(f"{BASE}/trouble", b'{"troubles": []}')
 
     def test_home_assistant_that_starts_is_told_again(
         self, broker: Mosquitto, open_sink: Open

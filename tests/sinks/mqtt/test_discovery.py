@@ -33,7 +33,9 @@ OWN: Final = {
     | {"last_reset_value_template"},
     "binary_sensor": ENTITY | {"off_delay", "payload_on", "payload_off"},
 }
-STATE_KEYS: Final = frozenset({"label", "label_id", "score_percent", "fps", "source", "drift"})
+STATE_KEYS: Final = frozenset(
+    {"label", "label_id", "score_percent", "fps", "source", "drift", "trouble"}
+)
 LABELS: Final = {
     "two": ("cat", "dog"),
     "odd ones": ("a'b", "{{ 7 * 7 }}", "two\nlines", "猫", "x" * 300),
@@ -115,7 +117,8 @@ def test_a_binary_sensor_for_each_of_a_few_labels() -> None:
 def test_none_for_each_of_a_thousand() -> None:
     assert label_components(LABELS["a thousand"]) == {}
     described = describe_device(TOPICS, LABELS["a thousand"], "m", "0")
-    assert list(described["components"]) == ["label", "score", "fps", "source", "drift"]
+    entities = ["label", "score", "fps", "source", "drift", "trouble"]
+    assert list(described["components"]) == entities
     assert "options" not in described["components"]["label"]
     assert len(json.dumps(described)) < 4000
 
