@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import re
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 # In a namespace of its own, so that the mounts are gone with the last process. $1 is the root, $2
-# the checkout; the rest is the command.
+# the checkout, $3 folders that are there inside, too; the rest is the command.
 _INSIDE: Final = """
-root=$1 checkout=$2; shift 2
+root=$1 checkout=$2 folders=$3; shift 3
 mkdir -p "$root/checkout"
 mount --bind "$checkout" "$root/checkout"
 mount -o remount,ro,bind "$root/checkout"
 mount -t proc proc "$root/proc"
 mount --rbind /dev "$root/dev"
-for folder in /opt/wheels /opt/pypi /opt/pypi-more; do
-  [ -d $folder ] || continue
+for folder in $folders; do
   mkdir -p "$root$folder"; mount --bind $folder "$root$folder"
 done
 exec chroot "$root" "$@"
@@ -45,7 +47,11 @@ class FreshDebian:
         environment = {**kept, **variables, "PATH": _PATH, "HOME": "/root", "LC_ALL": "C"}
         words = ["unshare", "--mount", "sh", "-c", _INSIDE, "sh", self.root, self.checkout]
         return subprocess.run(
-            [*words, *command], capture_output=True, text=True, check=False, env=environment
+            [*words, " ".join(_package_folders()), *command],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment,
         )
 
     def state(self) -> dict[str, tuple[object, ...]]:
@@ -78,6 +84,18 @@ def make_debian(folder: Path, suite: str, checkout: Path) -> FreshDebian:
         if Path("/", name).is_file():
             shutil.copy(Path("/", name), folder / name)
     return FreshDebian(folder, checkout)
+
+
+@functools.cache
+def _package_folders() -> tuple[str, ...]:
+    """Folders of this machine that its pip installs from, such as a mirror or a cache of wheels."""
+    asked = [sys.executable, "-m", "pip", "config", "list"]
+    told = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
+    links = [line for line in told.splitlines() if "find-links" in line or "index-url" in line]
+    found = re.findall(r"(?:file://|(?<=[\s'=]))(/[^\s']+)", " ".join(links))
+    # The pages of a folder called so point to files beside it.
+    folders = (re.sub(r"/simple/?$", "", folder) for folder in found)
+    return tuple(dict.fromkeys(folder for folder in folders if Path(folder).is_dir()))
 
 
 def _is_setting(name: str) -> bool:
