@@ -73,7 +73,7 @@ class Capture:
         self._next_index = 0
         self._raw: CapturedFrame | None = None
         self._ready: CapturedFrame | None = None
-        self._ready_s = 0.0
+        self._ready_s = self._read_s = 0.0
         self._is_developing = False
         self._is_shared = False
         self._has_developed = False
