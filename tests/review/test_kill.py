@@ -51,7 +51,9 @@ def test_no_picture_is_lost_and_no_acknowledged_decision(tmp_path: Path) -> None
     left = {c.picture.name for _, candidates in review.groups for c in candidates}
     close(review)
     here, there = contents(folder), contents(into)
-    in_set = {digest: name.partition("/")[0] for digest, name in there.items()}
+    # A copy that was begun and not acknowledged lies in the trash of the data set by now.
+    files = [path for path in into.rglob("*.jpg") if ".trash" not in path.parts]
+    in_set = {hashlib.sha256(path.read_bytes()).hexdigest(): path.parent.name for path in files}
 
     assert len(acknowledged) >= KILLS
     assert set(digest_of.values()) <= here.keys() | there.keys()
@@ -61,4 +63,4 @@ def test_no_picture_is_lost_and_no_acknowledged_decision(tmp_path: Path) -> None
     assert [name for _, name in acknowledged if name in left] == []
     # What is in the data set is not shown again, so nothing is ever there twice.
     assert [name for name in left if digest_of[name] in in_set] == []
-    assert len(list(into.rglob("*.jpg"))) == len(there)
+    assert len(files) == len(in_set)
