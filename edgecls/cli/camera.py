@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import signal
 import sys
-from typing import TYPE_CHECKING, Annotated, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -44,6 +43,7 @@ from edgecls.cli.frames import (
     RotateOption,
     SizeOption,
 )
+from edgecls.cli.interrupts import Interrupts
 from edgecls.cli.options import (
     DeviceOption,
     JsonOption,
@@ -241,7 +241,7 @@ def _pick(kind: type[_Choices], given: dict[str, Any]) -> _Choices:
 def _run(loop: Loop, sinks: list[Sink]) -> None:
     from edgecls.errors import SinkClosedError
 
-    with _Interrupts(loop) as interrupts:
+    with Interrupts(loop.stop) as interrupts:
         summary = run_with_window(loop, sinks)
     if loop.has_stuck_sink:
         # Its thread holds the lock of stdout, for which Python would wait at its end.
@@ -261,28 +261,3 @@ def _verify(classifier: Classifier, *, is_verified: bool) -> None:
         from edgecls.verification import verify
 
         verify(classifier)
-
-
-class _Interrupts:
-    """Ctrl-C and SIGTERM end the loop cleanly, a second Ctrl-C ends it at once."""
-
-    def __init__(self, loop: Loop) -> None:
-        self.is_interrupted = False
-        self._loop = loop
-        self._previous = {
-            number: signal.signal(number, self._handle)
-            for number in (signal.SIGINT, signal.SIGTERM)
-        }
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_wrong: object) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
-
-    def _handle(self, number: int, _frame: Any) -> None:
-        if self.is_interrupted:
-            os._exit(130)
-        self.is_interrupted = number == signal.SIGINT
-        self._loop.stop()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,7 +22,13 @@ from edgecls.cli.interrupts import Interrupts
 from edgecls.cli.options import JsonOption
 from edgecls.cli.sinks import parse_size
 from edgecls.cli.source import SourceChoices, TimeoutOption, WaitOption, WarnAfterOption
-from edgecls.cli.web import HostNameOption, ListenOption, TokenFileOption, open_web
+from edgecls.cli.web import (
+    HostNameOption,
+    ListenOption,
+    TokenFileOption,
+    open_web,
+    warn,
+)
 from edgecls.console import json_line, printable
 
 if TYPE_CHECKING:
@@ -103,12 +108,12 @@ def collect(
     with contextlib.ExitStack() as closing:
         closing.callback(live.close)
         live.open()
-        collection = Collection(folder, names, tell=_tell, **quotas)
+        collection = Collection(folder, names, tell=warn, **quotas)
         closing.callback(collection.close)
-        session = Session(collection, live, _tell)
+        session = Session(collection, live, warn)
         app = CollectApp(session, stream)
         interrupts = closing.enter_context(Interrupts())
-        with contextlib.closing(open_web(app.web, listen, host_name, token_file, _tell)):
+        with contextlib.closing(open_web(app.web, listen, host_name, token_file, warn)):
             _run(live, app, interrupts)
         _print_summary(session, as_json=as_json)
     if interrupts.is_interrupted:
@@ -135,11 +140,6 @@ def _run(live: Live, app: CollectApp, interrupts: Interrupts) -> None:
         live.close()
     if live.failure is not None:
         raise live.failure
-
-
-def _tell(text: str) -> None:
-    with contextlib.suppress(OSError, ValueError):  # nobody listens: no reason to stop
-        print(f"warning: {printable(text)}", file=sys.stderr, flush=True)
 
 
 def _print_summary(session: Session, *, as_json: bool) -> None:

@@ -12,10 +12,15 @@ _POLL_S: Final = 0.1
 
 
 class Interrupts:
-    """The first Ctrl-C or SIGTERM ends the work in order, a second Ctrl-C ends it at once."""
+    """The first Ctrl-C or SIGTERM ends the work in order, a second Ctrl-C ends it at once.
 
-    def __init__(self) -> None:
+    Args:
+        stop: Called in the signal's handler; None for a command that calls `wait`.
+    """
+
+    def __init__(self, stop: Callable[[], None] | None = None) -> None:
         self.is_interrupted = False
+        self._stop = stop
         self._is_over = False
         self._previous: dict[int, Any] = {}
 
@@ -39,3 +44,5 @@ class Interrupts:
             os._exit(130)
         self.is_interrupted = number == signal.SIGINT
         self._is_over = True
+        if self._stop is not None:
+            self._stop()

@@ -32,7 +32,6 @@ BoardThreadsOption: TypeAlias = Annotated[
         show_default="the profile's, else 1",
     ),
 ]
-_CUSTOM_OPERATOR = b"edgetpu-custom-op"
 
 
 class Defaults(NamedTuple):
@@ -113,8 +112,10 @@ def _choose_edge_tpu(profile: Profile, model: Path) -> tuple[Accelerator | None,
     """The Edge TPU of a profile for a model that is compiled; advice for one that is not."""
     if not profile.has_edge_tpu:
         return None, ()
+    from edgecls.contract.operators import EDGETPU
+
     try:
-        is_compiled = model.is_file() and _CUSTOM_OPERATOR in model.read_bytes()
+        is_compiled = model.is_file() and EDGETPU.encode() in model.read_bytes()
     except (OSError, ValueError):
         return None, ()
     if not is_compiled:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections.abc import Mapping
 from contextlib import closing
@@ -13,8 +12,14 @@ import typer
 
 from edgecls.cli.interrupts import Interrupts
 from edgecls.cli.options import JsonOption, LabelsOption, RuntimeOption
-from edgecls.cli.web import HostNameOption, ListenOption, TokenFileOption, open_web
-from edgecls.console import json_line, printable, progress
+from edgecls.cli.web import (
+    HostNameOption,
+    ListenOption,
+    TokenFileOption,
+    open_web,
+    warn,
+)
+from edgecls.console import json_line, progress
 
 if TYPE_CHECKING:
     from edgecls.classifier import Classifier
@@ -83,7 +88,7 @@ def review(
             classifier.close()
         from edgecls.review.review import Review
 
-        with closing(Review(found.root, groups, collection, _tell)) as opened:
+        with closing(Review(found.root, groups, collection, warn)) as opened:
             interrupts, done = _serve(opened, gallery, names, listen, host_name, token_file)
             _print_summary(opened, done, as_json=as_json)
     if interrupts.is_interrupted:
@@ -102,7 +107,7 @@ def _open_set(goal: Path, found: Found) -> Collection:
     from edgecls.collect.collection import Collection
     from edgecls.review.found import data_folder
 
-    return Collection(data_folder(goal, found.root), quota_bytes=0, tell=_tell)
+    return Collection(data_folder(goal, found.root), quota_bytes=0, tell=warn)
 
 
 def _look(
@@ -114,14 +119,14 @@ def _look(
     from edgecls.review.look import MOST_AT_ONCE, labels_of, look_at_all, reader
 
     if len(found.names) > MOST_AT_ONCE:
-        _tell(f"of {len(found.names)} pictures the {MOST_AT_ONCE} least certain ones come now")
+        warn(f"of {len(found.names)} pictures the {MOST_AT_ONCE} least certain ones come now")
     found = found.least_certain(MOST_AT_ONCE)
     gallery = Gallery(reader(found.root))
     seen = look_at_all(found, gallery, classifier, progress)
     for problem in seen.unreadable[:3]:
-        _tell(f"left out: {problem}")
+        warn(f"left out: {problem}")
     if len(seen.unreadable) > 3:
-        _tell(f"and {len(seen.unreadable) - 3} more that cannot be read")
+        warn(f"and {len(seen.unreadable) - 3} more that cannot be read")
     return gallery, group_candidates(found.root, seen), found.labels or labels_of(seen.candidates)
 
 
@@ -138,7 +143,7 @@ def _serve(
     app = ReviewApp(opened, gallery, labels)
     with (
         Interrupts() as interrupts,
-        closing(open_web(app.web, listen, host_name, token_file, _tell)),
+        closing(open_web(app.web, listen, host_name, token_file, warn)),
     ):
         print(
             f"review: {opened.left} pictures of {opened.root}, on their way into"
@@ -148,11 +153,6 @@ def _serve(
         )
         interrupts.wait(lambda: False)
     return interrupts, app.done
-
-
-def _tell(text: str) -> None:
-    with contextlib.suppress(OSError, ValueError):  # nobody listens: no reason to stop
-        print(f"warning: {printable(text)}", file=sys.stderr, flush=True)
 
 
 def _print_emptied(deleted: int, *, as_json: bool) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import typer
+
+from edgecls.console import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,3 +75,9 @@ def open_web(
     if access.token is not None:
         print(f"{app.name}: its token is in {access.token.path}", file=sys.stderr, flush=True)
     return server
+
+
+def warn(text: str) -> None:
+    """Say something on stderr while the page is served."""
+    with contextlib.suppress(OSError, ValueError):  # nobody listens: no reason to stop
+        print(f"warning: {printable(text)}", file=sys.stderr, flush=True)

@@ -91,6 +91,19 @@ def wait_until(is_so: Callable[[], bool], seconds: float = 5.0) -> None:
 
 
 @pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "pictures"
+
+
+@pytest.fixture
+def collection(root: Path) -> Iterator[Collection]:
+    """With the labels cat and dog."""
+    opened = Collection(root, ["cat", "dog"])
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
     """Serves a collection with these labels; more settings are those of `Collection`."""
     with ExitStack() as closing:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,19 +14,6 @@ from edgecls.pictures.folder import FolderPictures
 from tests.support.frames import NOON
 
 FACTS = {"time": NOON}
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "pictures"
-
-
-@pytest.fixture
-def collection(root: Path) -> Iterator[Collection]:
-    """With the labels cat and dog."""
-    opened = Collection(root, ["cat", "dog"])
-    yield opened
-    opened.close()
 
 
 def keep(collection: Collection, label: str, *contents: bytes, burst: str = "") -> list[str]:

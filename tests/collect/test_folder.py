@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,19 +10,6 @@ import pytest
 from edgecls.collect.collection import Collection
 from edgecls.errors import DatasetError, InvalidValueError, SinkError
 from tests.collect.test_collection import contents, keep, reopened
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "pictures"
-
-
-@pytest.fixture
-def collection(root: Path) -> Iterator[Collection]:
-    """With the labels cat and dog."""
-    opened = Collection(root, ["cat", "dog"])
-    yield opened
-    opened.close()
 
 
 class TestLabels:

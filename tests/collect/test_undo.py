@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,18 +9,6 @@ import pytest
 from edgecls.collect.collection import Collection
 from edgecls.collect.history import Change
 from tests.collect.test_collection import contents, keep, reopened
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "pictures"
-
-
-@pytest.fixture
-def collection(root: Path) -> Iterator[Collection]:
-    opened = Collection(root, ["cat", "dog"])
-    yield opened
-    opened.close()
 
 
 def test_everything_in_its_turn(collection: Collection, root: Path) -> None:
