@@ -1,7 +1,8 @@
-"""Help with headings: options of one panel stand together, as a page of sixty needs it."""
+"""Help with headings, and options that may stand alone: what Typer itself does not have."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from typer.core import TyperCommand
@@ -18,21 +19,18 @@ class GroupedCommand(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse, with the values that were left out."""
-        return super().parse_args(ctx, self._fill_in(args))
+        return super().parse_args(ctx, self.filled_in(args))
 
-    def _fill_in(self, args: list[str]) -> list[str]:
-        optional = {
-            name
-            for parameter in self.params
-            if (getattr(parameter, "metavar", None) or "").startswith("[")
-            for name in parameter.opts
-        }
-        filled: list[str] = []
-        for arg, following in zip(args, [*args, "-"][1:], strict=True):
-            filled.append(arg)
-            if arg in optional and following.startswith("-"):
-                filled.append("")
-        return filled
+    def filled_in(self, args: list[str]) -> list[str]:
+        """The words as the library gets them; other than given only where an option stands alone.
+
+        See `fill_in`.
+        """
+        optional = {name for one in self._options() if _is_optional(one) for name in _names(one)}
+        if not optional.intersection(args):
+            return args
+        taken = {name: _value_count(one) for one in self._options() for name in _names(one)}
+        return fill_in(args, taken, optional)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write arguments, options without a heading, then each heading with its options."""
@@ -47,3 +45,61 @@ class GroupedCommand(TyperCommand):
             if records:
                 with formatter.section(heading):
                     formatter.write_dl(records)
+
+    def _options(self) -> list[Any]:
+        # An argument has a name and a metavar, too: `[DATA]` is no option called `data`.
+        return [one for one in self.params if one.param_type_name == "option"]
+
+
+def fill_in(args: list[str], values: Mapping[str, int], optional: Collection[str]) -> list[str]:
+    """Give an option that stands alone its empty value: `--view` becomes `--view=`.
+
+    The words are read as the library reads them: the word behind an option that takes one is its
+    value whatever it looks like, and nothing behind `--` is an option.
+
+    Args:
+        args: The words behind the command.
+        values: How many words each option takes, by its name with dashes.
+        optional: Those options whose value may be left out: at the end of the line, and before
+            another option. A single `-` is a value.
+
+    Returns:
+        The same words but for those options.
+    """
+    filled: list[str] = []
+    rest = list(args)
+    while rest and rest[0] != "--":
+        word = rest.pop(0)
+        count = _values_behind(word, values)
+        if word in optional and (not rest or _looks_like_option(rest[0])):
+            word, count = f"{word}=", 0
+        filled += [word, *rest[:count]]
+        del rest[:count]
+    return filled + rest
+
+
+def _values_behind(word: str, values: Mapping[str, int]) -> int:
+    """How many of the next words belong to this one: `-m FILE`, and `-0m FILE` in one word."""
+    if word in values or word[:1] != "-" or word[:2] == "--":
+        return values.get(word, 0)
+    for place, letter in enumerate(word[1:], start=2):
+        count = values.get(f"-{letter}", 0)
+        if count:
+            return count if place == len(word) else count - 1
+    return 0
+
+
+def _looks_like_option(word: str) -> bool:
+    return word.startswith("-") and word != "-"
+
+
+def _is_optional(option: Any) -> bool:
+    return (option.metavar or "").startswith("[")
+
+
+def _names(option: Any) -> list[str]:
+    return [*option.opts, *option.secondary_opts]
+
+
+def _value_count(option: Any) -> int:
+    return 0 if option.is_flag or option.count else int(option.nargs)
