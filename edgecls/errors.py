@@ -19,7 +19,24 @@ EdgeclsError
 │   └── NoSuchSourceError      nothing that waiting for it could bring
 └── SinkError                  a place that takes no predictions (OSError)
     └── SinkClosedError        its reader went away, as `head` does
+
+Any other exception that reaches the user is a bug of ours. The user is told so in one line; with
+`EDGECLS_STRICT=1`, as the tests and the fuzzers have it, the process ends with a traceback.
 """
+
+import os
+from typing import Final
+
+EXIT_BUG: Final = 70  # EX_SOFTWARE of sysexits.h
+
+
+def is_strict() -> bool:
+    """Whether what nobody expected ends the process, with a traceback and exit code 70.
+
+    Whoever goes on after a bug of ours, so that it costs one event or one page and not the loop,
+    asks this first and raises it again.
+    """
+    return os.environ.get("EDGECLS_STRICT", "") not in ("", "0")
 
 
 class EdgeclsError(Exception):

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 from edgecls.classifier import Classifier
 from edgecls.contract.modelfile import ModelFile
-from edgecls.errors import EdgeclsError, EngineError
+from edgecls.errors import EdgeclsError, EngineError, is_strict
 from edgecls.verification import verify
 
 _POLL_S: Final = 0.5
@@ -106,7 +106,9 @@ class Reloader:
             classifier = self._open_engine(model)
         except EdgeclsError as wrong:
             return wrong
-        except Exception as wrong:  # noqa: BLE001  # the loop goes on with the old model
+        except Exception as wrong:  # the loop goes on with the old model
+            if is_strict():
+                raise
             return EngineError(f"it cannot be loaded: {wrong!r}")
         try:
             if self._is_verified and model.golden is not None:

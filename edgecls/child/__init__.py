@@ -39,6 +39,10 @@ class ChildFailedError(Exception):
         self.text = text
 
 
+class ChildBugError(Exception):
+    """A bug in the child's own lines, with its traceback; only where `is_strict`."""
+
+
 class Child:
     """A running child process.
 
@@ -104,6 +108,7 @@ class Child:
 
         Raises:
             ChildFailedError: It crashed, gave up, or said nothing for `limit_s`.
+            ChildBugError: A bug of ours ended it.
         """
         self._line.settimeout(max(limit_s, 0.001))
         try:
@@ -124,6 +129,8 @@ class Child:
             raise ChildFailedError("nonsense", f"its answer is none: {packet[:80]!r}") from None
         if "failed" in message:
             self.close()
+            if message.get("bug"):
+                raise ChildBugError(str(message["bug"]))
             raise ChildFailedError(str(message["failed"]), str(message["text"]))
         return message
 

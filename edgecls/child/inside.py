@@ -11,13 +11,24 @@ import select
 import signal
 import socket
 import sys
+import traceback
 from typing import Any, Final
 
 from edgecls.child import MOST_PACKET_BYTES
+from edgecls.errors import is_strict
 
 # What is written to stderr is kept in memory for the parent, and never more than this.
 _MOST_STDERR_BYTES: Final = 1 << 18
-_MOST_TEXT: Final = 5_000  # letters, each of which JSON may write with twelve
+_MOST_TEXT: Final = 2_500  # letters, each of which JSON may write with twelve
+_OURS: Final = ("edgecls", "__main__")
+_BUGS: Final = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    NameError,
+    TypeError,
+)
 
 
 def begin() -> tuple[socket.socket, dict[str, Any]]:
@@ -50,7 +61,15 @@ def say(line: socket.socket, **message: Any) -> None:
 
 def give_up(line: socket.socket, wrong: BaseException) -> None:
     """Tell the parent that this is the end, and why."""
-    say(line, failed=type(wrong).__name__, text=str(wrong)[:_MOST_TEXT])
+    bug = traceback.format_exc()[-_MOST_TEXT:] if is_strict() and _is_bug(wrong) else ""
+    say(line, failed=type(wrong).__name__, text=str(wrong)[:_MOST_TEXT], bug=bug)
+
+
+def _is_bug(wrong: BaseException) -> bool:
+    """Whether it is our own lines that failed, and not an engine or a decoder of others."""
+    steps = list(traceback.walk_tb(wrong.__traceback__))
+    is_ours = bool(steps) and str(steps[-1][0].f_globals.get("__name__")).startswith(_OURS)
+    return is_ours and isinstance(wrong, _BUGS)
 
 
 def limit(what: int, most: int) -> None:

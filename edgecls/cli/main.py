@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import functools
 import os
 import sys
+import threading
+import traceback
 from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -16,7 +19,7 @@ from edgecls import __version__
 from edgecls.cli.grouped import GroupedCommand
 from edgecls.cli.service import tell_failure
 from edgecls.console import printable, silence_libraries
-from edgecls.errors import EdgeclsError
+from edgecls.errors import EXIT_BUG, EdgeclsError, is_strict
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -94,6 +97,8 @@ def main() -> None:
     asked = sys.argv[1] if len(sys.argv) > 1 else ""
     if asked in _OWN and not os.environ.get("EDGECLS_DEBUG"):
         silence_libraries()
+    if is_strict():
+        threading.excepthook = _end_of_a_thread
     try:
         make_app(asked)()
     finally:
@@ -107,18 +112,50 @@ def _flush() -> None:
     except OSError as wrong:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(wrong, BrokenPipeError):
-            _print_error(*_explain(wrong))
-            sys.exit(EXIT_ERROR)
+            sys.exit(_tell_unexpected(wrong))
+
+
+def _end_of_a_thread(ended: threading.ExceptHookArgs) -> None:
+    """A bug in a thread ends the process, too: nobody would notice that its work is not done."""
+    traceback.print_exception(ended.exc_type, ended.exc_value, ended.exc_traceback)
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.flush()
+    os._exit(EXIT_BUG)
 
 
 def _explain(wrong: Exception) -> tuple[str, str]:
-    """Problem and hint of what no command expects."""
-    if isinstance(wrong, OSError) and wrong.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"the output cannot be written: {wrong.strerror}", "free some space"
-    return (
-        f"edgecls failed in a way it should not: {type(wrong).__name__}: {wrong}",
-        "set EDGECLS_DEBUG=1 to see where, and please report it",
-    )
+    """Problem and hint of what no command expects; no problem where it is a bug of ours."""
+    if isinstance(wrong, MemoryError):
+        return "this machine has too little memory for that", "close other programs, or do less"
+    if not isinstance(wrong, OSError) or wrong.strerror is None:
+        return "", ""
+    hint = _REMEDIES.get(wrong.errno or 0, "")
+    if wrong.filename is not None:
+        name = os.fsdecode(wrong.filename) if not isinstance(wrong.filename, int) else "its file"
+        return f"{name!r}: {wrong.strerror}", hint or "see 'ls -ld' of it and of its folder"
+    if wrong.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+        return f"the output cannot be written: {wrong.strerror}", hint
+    return (wrong.strerror, hint) if hint else ("", "")
+
+
+# Of the operating system, when it refuses: what its user can do.
+_REMEDIES: Final = {
+    errno.EACCES: "run 'ls -ld' on it and on its folder: they belong to another user",
+    errno.EPERM: "run 'ls -ld' on it and on its folder: they belong to another user",
+    errno.EROFS: "its disk is read-only: choose a folder on another one",
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some space",
+    errno.EIO: "its disk or the connection to it is broken: see 'dmesg'",
+    errno.EMFILE: "raise the limit of open files: ulimit -n 4096",
+    errno.ENFILE: "too many files are open on this machine: close other programs",
+    errno.ENOMEM: "close other programs, or do less",
+    errno.EAGAIN: "raise the limit of processes: ulimit -u",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ELOOP: "a symbolic link leads to itself: remove it",
+    errno.ENOENT: "was it moved or deleted meanwhile?",
+    errno.ENOTDIR: "a part of its path is a file, not a folder",
+    errno.EISDIR: "it is a folder, and a file is wanted",
+}
 
 
 def make_app(asked: str = "") -> typer.Typer:
@@ -189,10 +226,23 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
         except Exception as wrong:
             if os.environ.get("EDGECLS_DEBUG"):
                 raise
-            _print_error(*_explain(wrong))
-            raise typer.Exit(EXIT_ERROR) from None
+            raise typer.Exit(_tell_unexpected(wrong)) from None
 
     return run
+
+
+def _tell_unexpected(wrong: Exception) -> int:
+    """Say what no command has foreseen; returns the exit code."""
+    problem, hint = _explain(wrong)
+    if not problem:
+        if is_strict():
+            traceback.print_exception(wrong)
+            return EXIT_BUG
+        problem = f"edgecls failed in a way it should not: {type(wrong).__name__}: {wrong}"
+        hint = "set EDGECLS_DEBUG=1 to see where, and please report it"
+    _print_error(problem, hint)
+    tell_failure(problem)
+    return EXIT_ERROR
 
 
 def _print_version(is_asked_for: bool) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import ClassVar, Final, Protocol
 
 from edgecls.contract.events import EVENTS, Event
-from edgecls.errors import SinkError
+from edgecls.errors import SinkError, is_strict
 from edgecls.imaging.captured import CapturedFrame
 
 QUEUE_LIMIT: Final = 256
@@ -193,8 +193,12 @@ class QueuedSink(Sink):
             self._sink.close()
         except SinkError as wrong:
             self._give_up(wrong)
-        except Exception as wrong:  # noqa: BLE001  # a sink must not take the loop with it
+        except OSError as wrong:
+            self._give_up(SinkError(f"sink {self.name} failed: {wrong.strerror or wrong}"))
+        except Exception as wrong:  # a sink must not take the loop with it
             self._give_up(SinkError(f"sink {self.name} failed: {wrong!r}"))
+            if is_strict():
+                raise
 
     def _give_up(self, wrong: SinkError) -> None:
         self.failure = wrong

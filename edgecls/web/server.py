@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, Self
 
-from edgecls.errors import EdgeclsError
+from edgecls.errors import EdgeclsError, is_strict
 from edgecls.web.access import LOGIN, Access
 from edgecls.web.app import Handler, Page, WebApp
 from edgecls.web.clients import Clients
@@ -171,7 +171,9 @@ class WebServer:
         """A fault of ours costs one connection, not the server."""
         try:
             work()
-        except Exception as wrong:  # noqa: BLE001
+        except Exception as wrong:
+            if is_strict():
+                raise
             self._tell(f"{self._app.name}: the server failed with {wrong!r}")
             if client is not None:
                 client.drop()
@@ -204,9 +206,12 @@ class WebServer:
             reply = handler(request)
         except EdgeclsError as wrong:
             reply = Reply.of_error(400, wrong.problem, wrong.hint)
-        except Exception as wrong:  # noqa: BLE001  # a bug of a page must not end the server
+        except Exception as wrong:  # a bug of a page must not end the server
             self._tell(f"{self._app.name}: {request.method} {request.path} failed: {wrong!r}")
             reply = Reply.of_error(500, "the server failed at this")
+            if is_strict():
+                self.soon(functools.partial(self._answer, client, request, reply))
+                raise
         self.soon(functools.partial(self._answer, client, request, reply))
 
     def _answer(self, client: Connection, request: Request, reply: Reply) -> None:

@@ -173,6 +173,37 @@ class TestOutput:
         assert r"w \U0001f422.png: level 2" in result.stdout
 
 
+_IN_A_THREAD = """
+    import threading, time
+    threading.Thread(target=lambda: 1 / 0).start()
+    time.sleep(30)
+"""
+_IN_A_SINK = """
+    import time
+    from edgecls.contract.events import SourceEvent
+    from edgecls.sinks import QueuedSink
+    from edgecls.sinks.fake import FakeSink
+    event = SourceEvent("lost", time.time(), "camera", "unplugged")
+    QueuedSink(FakeSink(delay_s="a bug"), drops=True).handle(event)
+    time.sleep(30)
+"""
+_IN_A_SERVER = """
+    import pathlib, time
+    from edgecls.web import Listen, WebApp, WebServer, open_access
+    access = open_access(Listen("127.0.0.1", 0), (), None)
+    WebServer(WebApp("test", pathlib.Path("/")), access).start().soon(lambda: 1 / 0)
+    time.sleep(30)
+"""
+_IN_A_PAGE = """
+    import pathlib, urllib.request
+    from edgecls.web import Listen, WebApp, WebServer, open_access
+    app = WebApp("test", pathlib.Path("/"))
+    app.add("GET", "/broken", lambda _: 1 / 0)
+    server = WebServer(app, open_access(Listen("127.0.0.1", 0), (), None)).start()
+    urllib.request.urlopen(f"http://127.0.0.1:{server.port}/broken")
+"""
+
+
 class TestFailures:
     def test_a_bad_file_is_one_error_without_a_traceback(self, tmp_path: Path) -> None:
         (tmp_path / "m.tflite").write_bytes(b"")
@@ -197,7 +228,7 @@ class TestFailures:
         return {**os.environ, "PYTHONPATH": str(folder)}
 
     def test_a_bug_is_told_as_one(self, buggy: dict[str, str]) -> None:
-        result = run("buggy", env=buggy)
+        result = run("buggy", env={**buggy, "EDGECLS_STRICT": ""})
         assert result.returncode == 1
         assert result.stderr == (
             "error: edgecls failed in a way it should not: ZeroDivisionError: division by zero\n"
@@ -208,6 +239,43 @@ class TestFailures:
         result = run("buggy", env={**buggy, "EDGECLS_DEBUG": "1"})
         assert "Traceback" in result.stderr
         assert "return 1 / 0" in result.stderr
+
+    @pytest.mark.fault(180)
+    @pytest.mark.parametrize(
+        "code",
+        [
+            pytest.param("1 / 0", id="in the command"),
+            pytest.param(_IN_A_THREAD, id="in a thread of it"),
+            pytest.param(_IN_A_SINK, id="in a sink"),
+            pytest.param(_IN_A_SERVER, id="in a page's server"),
+            pytest.param(_IN_A_PAGE, id="in a page"),
+        ],
+    )
+    def test_a_bug_is_a_crash_where_that_is_asked_for(self, tmp_path: Path, code: str) -> None:
+        (tmp_path / "buggy.py").write_text(f"def run():\n    {code}\n")
+        environment = self.install(tmp_path, "buggy = buggy:run")
+        result = run("buggy", env={**environment, "EDGECLS_STRICT": "1"})
+        assert result.returncode == 70
+        assert "Traceback (most recent call last):" in result.stderr
+        assert "in a way it should not" not in result.stderr
+
+    @pytest.mark.fault(181)
+    @pytest.mark.parametrize(
+        ("code", "told"),
+        [
+            ("open('/etc/nothing')", "'/etc/nothing': No such file or directory"),
+            ("open('x' * 300)", f"'{'x' * 300}': File name too long"),
+            ("open('/')", "'/': Is a directory"),
+            ("raise MemoryError", "this machine has too little memory for that"),
+            ("raise OSError(24, 'Too many open files')", "Too many open files"),
+        ],
+        ids=["a file that is gone", "a long name", "a folder", "no memory", "no descriptors"],
+    )
+    def test_what_the_machine_refuses_is_no_bug(self, tmp_path: Path, code: str, told: str) -> None:
+        (tmp_path / "buggy.py").write_text(f"def run():\n    {code}\n")
+        result = run("buggy", env=self.install(tmp_path, "buggy = buggy:run"))
+        assert result.returncode == 1
+        assert re.fullmatch(rf"error: {re.escape(told)}\n  hint: .+\n", result.stderr)
 
     @pytest.mark.parametrize(
         "entry_point",

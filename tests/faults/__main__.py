@@ -6,6 +6,7 @@ the report takes these in as they are, `python -m tests.faults --figures` withou
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import tomllib
@@ -158,6 +159,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     if list(arguments) == ["--figures"]:
         REPORT.write_text(with_figures(REPORT.read_text("utf-8"), _figures()), "utf-8")
         return 0
+    os.environ["EDGECLS_STRICT"] = "1"  # a bug told in one friendly line is no refusal
     rows = read_rows()
     options: list[Any] = ["-m", "fault", "-q", "--no-header", *arguments]
     code = pytest.main(options, plugins=[Collector(rows)])

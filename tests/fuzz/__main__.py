@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Final
@@ -25,6 +26,7 @@ def main() -> None:
     parser.add_argument("--budget", type=float, default=float("inf"), help="seconds")
     parser.add_argument("--report", action="store_true", help=f"write what was seen to {REPORT}")
     asked = parser.parse_args()
+    os.environ["EDGECLS_STRICT"] = "1"  # a bug told in one friendly line is a finding
     with progress(f"fuzz {asked.target}", asked.count) as advance:
         report = fuzz(asked.target, asked.count, asked.seed, budget_s=asked.budget, advance=advance)
     print(json.dumps(report.to_json(), indent=2))
