@@ -16,6 +16,7 @@ from edgecls.imaging.header import (
     read_header,
 )
 from edgecls.imaging.opencv import MAX_PIXELS, cv2
+from edgecls.imaging.scans import check_jpeg_scans
 
 # Camera pixels: uint8, RGB, (height, width, 3).
 Frame: TypeAlias = npt.NDArray[np.uint8]
@@ -59,7 +60,7 @@ def decode(content: bytes) -> Frame:
 
 
 def check_claims(header: Header, content: bytes) -> None:
-    """Refuse before decoding what is too large, damaged or cut off.
+    """Refuse before decoding what is too large, too long to decode, damaged or cut off.
 
     Raises:
         PictureError: See `decode`.
@@ -76,6 +77,7 @@ def check_claims(header: Header, content: bytes) -> None:
     if header.format == "JPEG":
         check_jpeg_end(content)
         check_jpeg_length(header, content)
+        check_jpeg_scans(content, header.frame_at)
 
 
 def decode_rgb(content: bytes, reduction: int = 1) -> Frame | None:

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from edgecls.errors import PictureError
+from edgecls.imaging.scans import find_jpeg_frame
 
 _HEIC_BRANDS: Final = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 _MOST_PIXELS_A_BYTE: Final = 512
-# Start-of-frame markers of JPEG (ITU-T T.81, table B.1), without the three that are none.
-_JPEG_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Format by content, never by file name; `size` is (height, width), None if not known."""
+    """What a picture says of itself.
+
+    Args:
+        format: By content, never by file name.
+        size: (height, width), None if not known.
+        frame_at: Where the frame header of a JPEG begins.
+    """
 
     format: str
     size: tuple[int, int] | None = None
+    frame_at: int = field(default=0, compare=False)
 
 
 def read_header(content: bytes) -> Header:
@@ -32,8 +38,9 @@ def read_header(content: bytes) -> Header:
     if not content:
         raise PictureError("the file is empty")
     if content.startswith(b"\xff\xd8\xff"):
-        height, width = struct.unpack_from(">HH", content, _find_jpeg_frame(content) + 5)
-        return Header("JPEG", (height, width))
+        frame_at = find_jpeg_frame(content)
+        height, width = struct.unpack_from(">HH", content, frame_at + 5)
+        return Header("JPEG", (height, width), frame_at)
     if content.startswith(b"\x89PNG\r\n\x1a\n"):
         return Header("PNG", _png_size(content))
     if content[:6] in (b"GIF87a", b"GIF89a") and len(content) >= 10:
@@ -88,7 +95,7 @@ def check_jpeg_end(content: bytes) -> None:
     Raises:
         PictureError: The end mark is missing.
     """
-    scan = content.find(b"\xff\xda", _find_jpeg_frame(content))
+    scan = content.find(b"\xff\xda", find_jpeg_frame(content))
     # Inside a scan the byte 0xFF is always followed by 0 or a restart mark, so this is the end.
     # Nearly always it stands last; searching for it costs as much as decoding a small picture.
     if scan < 0 or (not content.endswith(b"\xff\xd9") and content.find(b"\xff\xd9", scan) < 0):
@@ -116,22 +123,6 @@ def _png_size(content: bytes) -> tuple[int, int]:
         raise PictureError("the PNG is cut off")
     width, height = struct.unpack_from(">II", content, 16)
     return height, width
-
-
-def _find_jpeg_frame(content: bytes) -> int:
-    """Where the frame header of a JPEG begins, behind thumbnails and notes."""
-    position = 2
-    while position + 9 <= len(content):
-        if content[position] != 0xFF:
-            break
-        marker = content[position + 1]
-        if marker == 0xFF:  # fill byte
-            position += 1
-            continue
-        if marker in _JPEG_FRAMES:
-            return position
-        position += 2 + struct.unpack_from(">H", content, position + 2)[0]
-    raise PictureError("the JPEG is cut off or damaged in its header")
 
 
 def _webp_size(content: bytes) -> tuple[int, int] | None:
