@@ -37,23 +37,27 @@ class Latencies:
 
 
 class _Recent:
-    """The newest so many values; eight bytes each, where a list of floats takes 32."""
+    """The newest so many values.
+
+    All of their memory is taken, and written to, at the start: a loop that has begun grows no more.
+    Four bytes each tell a second to a tenth of a microsecond.
+    """
 
     def __init__(self, kept: int) -> None:
         self._kept = kept
-        self._values = array("d")
-        self._next = 0  # to be written over, once all are there
+        self._values = array("f", bytes(4 * kept))
+        self._seen = 0
 
     def add(self, value: float) -> None:
-        if len(self._values) < self._kept:
-            self._values.append(value)
-        else:
-            self._values[self._next] = value
-            self._next = (self._next + 1) % self._kept
+        self._values[self._seen % self._kept] = value
+        self._seen += 1
 
     def newest(self, count: int) -> array[float]:
         """The oldest of them first."""
-        return (self._values[self._next :] + self._values[: self._next])[-count:]
+        if self._seen < self._kept:
+            return self._values[: self._seen][-count:]
+        begin = self._seen % self._kept
+        return (self._values[begin:] + self._values[:begin])[-count:]
 
 
 def percentiles(values_ms: Sequence[float]) -> dict[str, float]:

@@ -15,8 +15,8 @@ def test_the_page_is_about_todays_rows() -> None:
     assert missing == [], "run 'make fault-report'"
 
 
-def test_there_are_ninety_rows() -> None:
-    assert sorted(read_rows()) == list(range(1, 91))
+def test_no_promise_is_forgotten() -> None:
+    assert set(range(1, 91)) <= read_rows().keys()
 
 
 @pytest.mark.parametrize(
