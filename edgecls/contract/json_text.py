@@ -32,8 +32,6 @@ _BRACKETS: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 # Such halves of characters stand for bytes of a file name that is not UTF-8.
 _OF_NAME: Final = re.compile("[\udc80-\udcff]")
 _HALVES: Final = re.compile("[\ud800-\udfff]")
-# From 1970 to the end of 9999, which is as far as calendars of computers go.
-LAST_S: Final = 253402300799.0
 
 
 class JsonObject:

@@ -19,6 +19,7 @@ from edgecls.contract.events import (
     SummaryEvent,
     UnreadableEvent,
 )
+from edgecls.contract.moment import within_calendar
 from edgecls.contract.warning_event import WarningEvent
 from edgecls.errors import SinkClosedError, SinkError
 from edgecls.imaging.captured import CapturedFrame
@@ -146,6 +147,7 @@ def _describe_drift(event: DriftEvent) -> str:
 def _clock(time_s: float) -> str:
     # A recording's own time begins with 0, the clock's in 1970: it is no time of any day.
     is_media = time_s < _FIRST_CLOCK_S
+    time_s = within_calendar(time_s)
     return time.strftime("%H:%M:%S", time.gmtime(time_s) if is_media else time.localtime(time_s))
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar, Final
 
 from edgecls.contract.events import Event, PredictionEvent
+from edgecls.contract.moment import to_moment
 from edgecls.imaging.captured import CapturedFrame
 from edgecls.sinks import Sink
 from edgecls.storage.journal import Journal, LineFormat
@@ -93,4 +93,4 @@ def _moment_of(seconds: float) -> str:
     """The time of day in UTC; of a recording, whose time begins with 0, the seconds."""
     if seconds < _FIRST_CLOCK_S:
         return f"{seconds:.3f}"
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+    return to_moment(seconds).isoformat(timespec="milliseconds")

@@ -9,11 +9,11 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from edgecls.console import json_line
+from edgecls.contract.moment import to_moment
 from edgecls.errors import SinkError
 from edgecls.storage.compaction import compact, count_lines
 from edgecls.storage.journal import Journal, LineFormat
@@ -266,7 +266,7 @@ def _last_number(log: Path) -> int:
 
 
 def _moment(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y%m%dT%H%M%SZ")
+    return to_moment(seconds).strftime("%Y%m%dT%H%M%SZ")
 
 
 def is_picture_name(name: str) -> bool:
