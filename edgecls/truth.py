@@ -16,6 +16,7 @@ import numpy as np
 from edgecls.contract.events import UNKNOWN
 from edgecls.contract.files import read_regular_file
 from edgecls.contract.labels import Labels
+from edgecls.contract.moment import LAST_S
 from edgecls.decision import no_label
 from edgecls.errors import DatasetError
 
@@ -149,7 +150,10 @@ def load_truth(path: Path, labels: Labels) -> Truth:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as wrong:
         raise DatasetError(f"'{path}' is not UTF-8 text", hint="save it as UTF-8") from wrong
-    rows = [row for row in csv.reader(io.StringIO(text)) if any(cell.strip() for cell in row)]
+    try:
+        rows = [row for row in csv.reader(io.StringIO(text)) if any(cell.strip() for cell in row)]
+    except csv.Error as wrong:
+        raise DatasetError(f"'{path}' is no table: {wrong}", hint="wanted 'time,label'") from wrong
     unit, rows = _read_header(path, rows)
     starts: list[float] = []
     names: list[str] = []
@@ -192,4 +196,7 @@ def _read_row(where: str, row: list[str], unit: Unit, labels: Labels) -> tuple[f
         wrong = no_label(label, labels)
         raise DatasetError(f"{where}: {wrong.problem}", hint=wrong.hint)
     hours, minutes, seconds = (float(part or 0) for part in match.groups())
-    return hours * 3600 + minutes * 60 + seconds, label or UNKNOWN
+    start = hours * 3600 + minutes * 60 + seconds
+    if start > LAST_S:
+        raise DatasetError(f"{where} begins with {text!r:.40}, which no recording lasts")
+    return start, label or UNKNOWN

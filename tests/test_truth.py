@@ -109,6 +109,8 @@ class TestTable:
             ("0,cat\n1,doge\n", "row 2 of .*: the model has no label 'doge'"),
             ("5,cat\n1,dog\n", "row 2 of .* goes back, from 5 to 1"),
             (b"0,caf\xe9\n", "is not UTF-8 text"),
+            ("0,cat\n" + "9" * 400 + ",dog\n", "row 2 of .* which no recording lasts"),
+            ("0,cat\n1," + "x" * 200_000, "is no table: field larger"),
         ],
         ids=str,
     )

@@ -296,5 +296,6 @@ class Collection:
             tell(f"half-written pictures are swept away: {self._album.swept}")
         if self._album.repaired_bytes:
             tell("the last line of records.jsonl was torn and is cut off")
+        self._steps.wrong.tell(tell)
         if self._steps.is_repaired:
             tell("pictures that were being moved when it ended have been moved to the end")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
 from edgecls.collect.names import check_folders, check_label
 from edgecls.contract.files import read_regular_file, write_json
+from edgecls.contract.json_text import read_object
 from edgecls.errors import EdgeclsError, InvalidValueError, SinkError
 from edgecls.pictures.layout import list_folders
 
@@ -98,7 +99,13 @@ class LabelList:
 def _load(path: Path) -> list[str]:
     """What an earlier time has left; nothing where there is none, or it is damaged."""
     try:
-        value = json.loads(read_regular_file(path, _LIMIT_BYTES, EdgeclsError))
-        return [check_label(text) for text in value["labels"]]
-    except (EdgeclsError, ValueError, KeyError, TypeError, AttributeError):
+        content = read_regular_file(path, _LIMIT_BYTES, EdgeclsError)
+        found = read_object(content, path.name).fields.get("labels")
+    except EdgeclsError:
         return []
+    labels: list[str] = []
+    for text in found if isinstance(found, list) else ():
+        with contextlib.suppress(InvalidValueError):  # a hand has been at it: the others count
+            if isinstance(text, str) and check_label(text, labels) not in labels:
+                labels.append(check_label(text))
+    return labels[:_MOST]

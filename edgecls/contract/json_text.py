@@ -28,7 +28,7 @@ MOST_BYTES: Final = 1 << 20
 _MOST_DEPTH: Final = 32
 _MOST_WHOLE: Final = 1 << 64
 _MOST_DIGITS: Final = 21
-_BRACKETS: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
+_BRACKETS: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]')
 # Such halves of characters stand for bytes of a file name that is not UTF-8.
 _OF_NAME: Final = re.compile("[\udc80-\udcff]")
 _HALVES: Final = re.compile("[\ud800-\udfff]")
@@ -216,15 +216,52 @@ def read_lines(
     except (OSError, ValueError):  # ValueError: a NUL in the name
         return
     with file:
-        for number, line in enumerate(_split(file, most_bytes), start=1):
-            where = f"{path.name} line {number}"
-            if line is None:
-                complain(f"{ascii(where)[1:-1]}: it has more than {most_bytes} bytes")
-            elif holds in line and line.strip():
-                try:
-                    yield read_object(line, where, most_bytes=most_bytes)
-                except InvalidValueError as wrong:
-                    complain(wrong.problem)
+        yield from objects_of(file, path.name, complain, most_bytes=most_bytes, holds=holds)
+
+
+def objects_of(
+    file: IO[bytes],
+    name: str,
+    complain: Callable[[str], None],
+    *,
+    most_bytes: int = MOST_BYTES,
+    holds: bytes = b"",
+) -> Iterator[JsonObject]:
+    """`read_lines` of a file that is open; `name` is what it is called in messages."""
+    for number, line in enumerate(_split(file, most_bytes), start=1):
+        where = f"{name} line {number}"
+        if line is None:
+            complain(f"{ascii(where)[1:-1]}: it has more than {most_bytes} bytes")
+        elif holds in line and line.strip():
+            try:
+                found = read_object(line, where, most_bytes=most_bytes)
+            except InvalidValueError as wrong:
+                complain(wrong.problem)
+            else:
+                yield found
+
+
+class Complaints:
+    """What is wrong with the lines of a file: the first few as they are, of the others how many."""
+
+    def __init__(self, most: int = 3) -> None:
+        self.first: list[str] = []
+        self.count = 0
+        self._most = most
+
+    def __call__(self, problem: str) -> None:
+        """Take one more."""
+        self.count += 1
+        if len(self.first) < self._most:
+            self.first.append(problem)
+
+    def tell(self, tell: Callable[[str], None]) -> None:
+        """Say all of it, once, a line each."""
+        for problem in self.first:
+            tell(f"passed over: {problem}")
+        if rest := self.count - len(self.first):
+            tell(f"and {rest} more lines that cannot be used")
+        self.first, self.count = [], 0
 
 
 def _open_regular(path: Path) -> IO[bytes]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from edgecls.contract.json_text import JsonObject, read_lines
+from edgecls.errors import InvalidValueError
 from edgecls.pictures.layout import SPELLINGS
 
 LOG_NAME: Final = "records.jsonl"
-_MAX_LINE_BYTES: Final = 1 << 20
+# As long as a name of ours is: 12 digits of a press, 23 of a review.
+MOST_OF_BURST: Final = 200
 
 
-def read_bursts(root: Path) -> dict[str, str]:
+def read_bursts(root: Path, complain: Callable[[str], None] = lambda _: None) -> dict[str, str]:
     """The burst of each picture that has one, by the last part of the picture's name.
 
     `records.jsonl`, which a recording and a collection write, says it in its field `burst`. The
@@ -21,27 +24,26 @@ def read_bursts(root: Path) -> dict[str, str]:
 
     Args:
         root: The folder of the data set; where it has subsets, they have logs of their own.
+        complain: Takes what is wrong with a line, which is passed over.
 
     Returns:
         Nothing where there is no such file, or where it is of another kind.
     """
     bursts: dict[str, str] = {}
     for folder in (root, *(root / subset for subset in SPELLINGS)):
-        try:
-            with (folder / LOG_NAME).open("rb") as lines:
-                while line := lines.readline(_MAX_LINE_BYTES):
-                    if b'"burst"' in line:
-                        _take(bursts, line)
-        except OSError:
-            continue  # most folders have none
+        for line in read_lines(folder / LOG_NAME, complain, holds=b'"burst"'):
+            try:
+                if burst := burst_of(line):
+                    bursts[line.path("file").rpartition("/")[2]] = burst
+            except InvalidValueError as wrong:
+                complain(wrong.problem)
     return bursts
 
 
-def _take(bursts: dict[str, str], line: bytes) -> None:
-    try:
-        fields = json.loads(line)
-        name, burst = fields["file"], fields["burst"]
-    except (ValueError, KeyError, TypeError):
-        return
-    if isinstance(name, str) and isinstance(burst, str) and burst:
-        bursts[name.rpartition("/")[2]] = burst
+def burst_of(line: JsonObject) -> str:
+    """What a picture was taken in, of its line in the log; empty where nobody wrote it down.
+
+    Raises:
+        InvalidValueError: It is no name.
+    """
+    return line.text("burst", "", most=MOST_OF_BURST)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
-import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from edgecls.contract.events import UNKNOWN
 from edgecls.contract.files import read_regular_file
+from edgecls.contract.json_text import Complaints, JsonObject, read_lines, read_object
+from edgecls.contract.labels import MAX_LABEL_CHARACTERS
+from edgecls.contract.moment import LAST_S
 from edgecls.errors import DatasetError, InvalidValueError
-from edgecls.pictures.bursts import LOG_NAME
+from edgecls.pictures.bursts import LOG_NAME, burst_of
 from edgecls.pictures.folder import find_files
 from edgecls.pictures.layout import find_parts
 from edgecls.storage.inside import Inside
@@ -24,7 +26,8 @@ from edgecls.storage.steps import STEPS_NAME
 _PROPOSALS: Final = "proposals.json"
 _TABLE: Final = "proposals.csv"
 _MAX_BYTES: Final = 1 << 30
-_MAX_LINE_BYTES: Final = 1 << 20
+_MOST_FILES: Final = 10_000_000
+_LARGEST: Final = 1e300
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ class Found:
         guesses: By name, of those of which something was said.
         into: The data set that they were proposed for; None where nobody said.
         labels: Of the model that proposed, in order.
+        wrong: What could not be used of what was said of them.
     """
 
     root: Path
@@ -67,6 +71,7 @@ class Found:
     guesses: Mapping[str, Guess] = field(default_factory=dict)
     into: Path | None = None
     labels: tuple[str, ...] = ()
+    wrong: Complaints = field(default_factory=Complaints, compare=False)
 
     def least_certain(self, most: int) -> Found:
         """The pictures that a model was least sure of, those without a guess among them."""
@@ -122,11 +127,12 @@ def data_folder(into: Path, root: Path) -> Path:
 
 def _find_records(folder: Path) -> Found:
     root = folder.resolve()
-    said = _read_records(root / LOG_NAME)
+    wrong = Complaints()
+    said = read_guesses(read_lines(root / LOG_NAME, wrong), wrong)
     names = _list_names(root)
     # A picture that somebody put into another folder has kept its name.
     guesses = {n: said[last] for n in names if (last := n.rpartition("/")[2]) in said}
-    return Found(root, names, guesses)
+    return Found(root, names, guesses, wrong=wrong)
 
 
 def _list_names(root: Path) -> tuple[str, ...]:
@@ -136,45 +142,55 @@ def _list_names(root: Path) -> tuple[str, ...]:
         return tuple(sorted(name for name in names if inside.has(name)))
 
 
-def _read_records(log: Path) -> dict[str, Guess]:
-    """What the log of a recording says, by the last part of the picture's name."""
+def read_guesses(lines: Iterable[JsonObject], complain: Callable[[str], None]) -> dict[str, Guess]:
+    """What the log of a recording says, by the last part of the picture's name.
+
+    Args:
+        lines: Of the log.
+        complain: Takes what is wrong with a line: it is passed over, but for its time, without
+            which the rest counts.
+    """
     said: dict[str, Guess] = {}
-    try:
-        with log.open("rb") as lines:
-            while line := lines.readline(_MAX_LINE_BYTES):
-                _take_record(said, line)
-    except OSError:
-        pass  # a folder that nobody recorded into
+    for line in lines:
+        try:
+            said[line.path("file").rpartition("/")[2]] = _to_guess(line, complain)
+        except InvalidValueError as wrong:
+            complain(wrong.problem)
     return said
 
 
-def _take_record(said: dict[str, Guess], line: bytes) -> None:
-    try:
-        fields = json.loads(line)
-        name = str(fields["file"]).rpartition("/")[2]
-        said[name] = _to_guess(fields)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return  # torn, or of another kind
-
-
-def _to_guess(fields: Mapping[str, Any]) -> Guess:
-    best = [(str(p["label"]), _share(p["score"])) for p in fields.get("predictions", ())]
+def _to_guess(line: JsonObject, complain: Callable[[str], None]) -> Guess:
+    best = [_label_and_score(each) for each in line.children("predictions", most=10_000)[:2]]
     if not best:
-        label = str(fields.get("label", ""))
-        best = [("" if label == UNKNOWN else label, _share(fields.get("score", 0.0)))]
+        label, score = _label_and_score(line) if "label" in line else ("", 0.0)
+        best = [("" if label == UNKNOWN else label, score)]
     second = best[1][1] if len(best) > 1 else 0.0
+    margin = max(0.0, best[0][1] - second)
+    return Guess(best[0][0], best[0][1], margin, _time_of(line, complain), burst_of(line))
+
+
+def _label_and_score(found: JsonObject) -> tuple[str, float]:
+    label = found.text("label", most=MAX_LABEL_CHARACTERS)
+    if any(ord(character) < 32 for character in label):
+        raise InvalidValueError(
+            f"{found.where}: 'label' is {label[:40]!a}, wanted one line of text"
+        )
+    return label, _share(found.number("score", -_LARGEST, _LARGEST, 0.0))
+
+
+def _time_of(line: JsonObject, complain: Callable[[str], None]) -> float | None:
     # Pictures of a folder that was played stand for themselves: their time is no time.
-    has_time = "time" in fields and "source_file" not in fields
-    time_s = float(fields["time"]) if has_time else None
-    burst = str(fields.get("burst", ""))
-    return Guess(best[0][0], best[0][1], max(0.0, best[0][1] - second), time_s, burst)
+    if "time" not in line or "source_file" in line:
+        return None
+    try:
+        return line.number("time", 0.0, LAST_S)
+    except InvalidValueError as wrong:
+        complain(wrong.problem)
+        return None
 
 
-def _share(value: Any) -> float:
-    number = float(value)
-    if not math.isfinite(number):
-        raise ValueError(value)
-    return min(max(number, 0.0), 1.0)
+def _share(value: float) -> float:
+    return min(max(value, 0.0), 1.0)
 
 
 def _find_proposals(folder: Path) -> Found:
@@ -187,7 +203,9 @@ def _find_proposals(folder: Path) -> Found:
         )
     with Inside(root.resolve()) as inside:
         names = tuple(sorted(name for name in files if _is_there(inside, name)))
-    return Found(root.resolve(), names, _read_table(folder / _TABLE), into, labels)
+    wrong = Complaints()
+    guesses = _read_table(folder / _TABLE, wrong)
+    return Found(root.resolve(), names, guesses, into, labels, wrong)
 
 
 def _is_there(inside: Inside, name: str) -> bool:
@@ -198,33 +216,41 @@ def _is_there(inside: Inside, name: str) -> bool:
 
 
 def _read_manifest(path: Path) -> tuple[Path, Path, tuple[str, ...], tuple[str, ...]]:
+    content = read_regular_file(path, _MAX_BYTES, DatasetError)
     try:
-        found = json.loads(read_regular_file(path, _MAX_BYTES, DatasetError))
-        texts = [tuple(map(str, found[name])) for name in ("labels", "files")]
-        return Path(str(found["folder"])), Path(str(found["into"])), texts[0], texts[1]
-    except (ValueError, KeyError, TypeError) as wrong:
-        if isinstance(wrong, DatasetError):
-            raise
-        raise DatasetError(f"'{path}' is damaged: {wrong}", hint="propose again") from wrong
+        found = read_object(content, path.name, most_bytes=_MAX_BYTES)
+        labels, files = (found.texts(name, most=_MOST_FILES) for name in ("labels", "files"))
+        return Path(found.path("folder")), Path(found.path("into")), tuple(labels), tuple(files)
+    except InvalidValueError as wrong:
+        raise DatasetError(
+            f"'{path}' is damaged: {wrong.problem}", hint="propose again: edgecls label"
+        ) from wrong
 
 
-def _read_table(path: Path) -> dict[str, Guess]:
+def _read_table(path: Path, complain: Callable[[str], None]) -> dict[str, Guess]:
     """What was proposed, by file; a label that a person has written into the table counts."""
     content = read_regular_file(path, _MAX_BYTES, DatasetError)
     text = content.decode("utf-8-sig", "surrogateescape")
     first = text.partition("\n")[0]
     delimiter = next((mark for mark in ",;\t" if mark in first), ",")
+    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
     guesses: dict[str, Guess] = {}
-    try:
-        for row in csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter):
-            file, label = row.get("file"), (row.get("label") or "").strip()
-            if not file:
-                continue
-            score, second = (_share(row.get(key) or 0.0) for key in ("score", "second_score"))
-            if label and label != row.get("guess"):
-                guesses[file] = Guess(label, 1.0, 1.0)
-            else:
-                guesses[file] = Guess(row.get("guess") or "", score, max(0.0, score - second))
-    except (csv.Error, ValueError) as wrong:
-        raise InvalidValueError(f"'{path}' is not a table of proposals: {wrong}") from wrong
-    return guesses
+    while True:
+        try:
+            row = next(rows, None)
+            if row is None:
+                return guesses
+            if file := row.get("file"):
+                guesses[file] = _proposed(row)
+        except (csv.Error, ValueError) as wrong:
+            complain(f"{path.name!a} line {rows.line_num}: {ascii(str(wrong))[1:-1][:100]}")
+
+
+def _proposed(row: Mapping[str, str | None]) -> Guess:
+    guess, label = (row.get("guess") or ""), (row.get("label") or "").strip()
+    if label and label != guess:
+        return Guess(label[:MAX_LABEL_CHARACTERS], 1.0, 1.0)
+    score, second = (float(row.get(key) or 0.0) for key in ("score", "second_score"))
+    if not (math.isfinite(score) and math.isfinite(second)):
+        raise ValueError(f"a score is {score}, wanted 0 to 1")
+    return Guess(guess, _share(score), max(0.0, _share(score) - _share(second)))

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
 
 from edgecls.collect.collection import Collection
 from edgecls.collect.index import Picture
+from edgecls.contract.json_text import read_lines
+from edgecls.errors import InvalidValueError
 from edgecls.pictures.bursts import LOG_NAME
 from edgecls.review.look import read_inside
 from edgecls.storage.album import is_picture_name
-
-_MAX_LINE_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +76,18 @@ def _find_equal(
 
 def _read_log(log: Path, root: Path) -> Iterator[tuple[str, str]]:
     """Each picture's name in the data set, and what it was called in the folder: '' elsewhere."""
-    try:
-        with log.open("rb") as lines:
-            while line := lines.readline(_MAX_LINE_BYTES):
-                try:
-                    fields: Mapping[str, Any] = json.loads(line)
-                    name = str(fields["file"]).rpartition("/")[2]
-                    origin = fields.get("review") or {}
-                    is_ours = origin.get("folder") == str(root)
-                    yield name, str(origin["file"]) if is_ours else ""
-                except (ValueError, KeyError, TypeError, AttributeError):
-                    continue  # torn, or of another kind
-    except OSError:
-        return
+    for line in read_lines(log, _overlook):
+        try:
+            name = line.path("file").rpartition("/")[2]
+        except InvalidValueError:
+            continue  # of another kind; whoever opened the data set has told it
+        try:
+            origin = line.child("review", {})
+            is_ours = origin.path("folder", "") == str(root)
+            yield name, origin.path("file") if is_ours else ""
+        except InvalidValueError:
+            yield name, ""
+
+
+def _overlook(_problem: str) -> None:
+    """A line that is torn or of another kind."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -13,8 +12,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from edgecls.console import json_line
+from edgecls.contract.json_text import read_object
 from edgecls.contract.moment import to_moment
-from edgecls.errors import SinkError
+from edgecls.errors import InvalidValueError, SinkError
 from edgecls.storage.compaction import compact, count_lines
 from edgecls.storage.journal import Journal, LineFormat
 from edgecls.storage.quota import Kept, Quota
@@ -258,8 +258,8 @@ def _last_number(log: Path) -> int:
         file.seek(max(0, size - _TAIL_BYTES))
         lines = file.read().splitlines()
     for line in reversed(lines):
-        with contextlib.suppress(ValueError, TypeError, KeyError):
-            name = str(json.loads(line)["file"]).rpartition("/")[2]
+        with contextlib.suppress(InvalidValueError):
+            name = read_object(line, LOG_NAME).path("file").rpartition("/")[2]
             if found := _NAME.fullmatch(name):
                 return int(found[1])
     return 0

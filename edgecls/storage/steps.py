@@ -10,15 +10,16 @@ emptied.
 from __future__ import annotations
 
 import contextlib
-import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from edgecls.console import json_line
+from edgecls.contract.json_text import Complaints, JsonObject, read_lines
 from edgecls.errors import InvalidValueError, SinkError
-from edgecls.storage.inside import Inside
+from edgecls.storage.inside import Inside, parts_of
 from edgecls.storage.journal import Journal, LineFormat
 
 STEPS_NAME: Final = ".steps.jsonl"
@@ -26,6 +27,7 @@ TRASH: Final = ".trash"
 _LINES: Final = LineFormat(begins=b'{"step"')
 # A journal takes a longer last line for that of a file of another kind.
 _MAX_LINE_BYTES: Final = 1_000_000
+_MOST_STEPS: Final = 1 << 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class Steps:
 
     def __init__(self, root: Path) -> None:
         self.is_repaired = False
+        self.wrong = Complaints()
         self._root = root
         self._journal = Journal(root / STEPS_NAME, _LINES, is_durable=True)
         self._begun: Step | None = None
@@ -66,11 +69,10 @@ class Steps:
         self._next = 1
         try:
             self._recover()
-        except (OSError, ValueError, KeyError, TypeError) as wrong:
+        except OSError as wrong:
             self._journal.close()
-            reason = wrong.strerror if isinstance(wrong, OSError) else "its journal is damaged"
             raise SinkError(
-                f"what was begun in '{root}' cannot be completed: {reason or wrong}",
+                f"what was begun in '{root}' cannot be completed: {wrong.strerror or wrong}",
                 hint=f"check that the folder is writable; {STEPS_NAME} in it says what was begun",
             ) from wrong
 
@@ -193,21 +195,22 @@ class Steps:
 
     def _recover(self) -> None:
         emptied: list[Step] = []
-        for line in _read(self._root / STEPS_NAME):
-            emptied += self._replay(line)
+        for line in read_lines(self._root / STEPS_NAME, self.wrong, holds=b'"step"'):
+            try:
+                emptied += self._replay(line)
+            except InvalidValueError as wrong:  # of one step nobody knows any more what it was
+                self.wrong(wrong.problem)
         self.is_repaired = self._begun is not None
         self._complete()
         with Inside(self._root) as inside:
             for step in emptied:
                 _delete(inside, step)
 
-    def _replay(self, line: Mapping[str, Any]) -> list[Step]:
+    def _replay(self, line: JsonObject) -> list[Step]:
         """Take in one line of the journal; returns the steps that it emptied the trash of."""
-        number = int(line["step"])
+        number = line.whole("step", 0, _MOST_STEPS)
         if "kind" in line:
-            moves = tuple((str(name), str(to)) for name, to in line["moves"])
-            facts = dict(line.get("facts", {}))
-            self._begun = Step(number, str(line["kind"]), moves, facts, line.get("of"))
+            self._begun = _to_step(number, line)
             self._next = number + 1
         elif "emptied" in line:
             emptied = [step for step in self._done if step.number <= number and _is_discard(step)]
@@ -220,17 +223,30 @@ class Steps:
         return []
 
 
-def _read(path: Path) -> list[dict[str, Any]]:
-    """The lines of a journal; what is none of them is passed over."""
-    found = []
-    for line in path.read_bytes().splitlines():
-        try:
-            value = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(value, dict) and isinstance(value.get("step"), int):
-            found.append(value)
-    return found
+def _to_step(number: int, line: JsonObject) -> Step:
+    """A step as it was written down.
+
+    Raises:
+        InvalidValueError: It is none, or a name in it leads out of the folder.
+    """
+    moves = line.fields.get("moves")
+    if not isinstance(moves, list) or not all(_is_move(move) for move in moves):
+        raise InvalidValueError(f"{line.where}: 'moves' is no list of moves inside the folder")
+    of = line.whole("of", 0, _MOST_STEPS) if line.fields.get("of") is not None else None
+    pairs = tuple((name, to) for name, to in moves)
+    return Step(number, line.text("kind"), pairs, line.child("facts", {}).fields, of)
+
+
+def _is_move(move: object) -> bool:
+    if not isinstance(move, list) or len(move) != 2 or not all(type(n) is str for n in move):
+        return False
+    try:
+        for name in move:
+            parts_of(name)
+            os.fsencode(name)
+    except (OSError, ValueError):  # it leads outside, or no file can be called that
+        return False
+    return True
 
 
 def _back(inside: Inside, step: Step) -> tuple[tuple[str, str], ...]:
@@ -255,8 +271,8 @@ def _is_discard(step: Step) -> bool:
 
 
 def _delete(inside: Inside, step: Step) -> int:
-    """Delete what a step put into the trash; returns how many files that were."""
-    names = [to for _, to in step.moves if inside.has(to)]
+    """Delete what a step put into the trash, and nothing else; returns how many files that were."""
+    names = [to for _, to in step.moves if to.startswith(f"{TRASH}/") and inside.has(to)]
     for name in names:
         inside.unlink(name)
     _remove_folders(inside, [to for _, to in step.moves])

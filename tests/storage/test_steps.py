@@ -174,9 +174,52 @@ class TestCrashes:
     def test_a_journal_that_leads_outside_moves_nothing(self, root: Path, tmp_path: Path) -> None:
         (tmp_path / "secret.jpg").write_text("secret")
         self.begin(root, [("../secret.jpg", "cat/secret.jpg")], 0)
-        with pytest.raises(SinkError, match="cannot be completed"):
-            Steps(root)
+        steps = Steps(root)
+        assert steps.wrong.first == [
+            ".steps.jsonl line 1: 'moves' is no list of moves inside the folder"
+        ]
         assert (tmp_path / "secret.jpg").exists()
+
+    @pytest.mark.fault(103)
+    @pytest.mark.parametrize(
+        "line",
+        [
+            pytest.param(
+                '{"step": 1e99, "kind": "x", "moves": []}', id="a number that is no count"
+            ),
+            pytest.param('{"step": 9, "kind": {}, "moves": []}', id="a kind that is no text"),
+            pytest.param('{"step": 9, "kind": "x", "moves": [["a"]]}', id="half a move"),
+            pytest.param('{"step": 9, "kind": "x", "moves": [[1, 2]]}', id="numbers for names"),
+            pytest.param('{"step": 9, "kind": "x", "moves": [["a", "b\\u0000"]]}', id="a NUL"),
+            pytest.param('{"step": 9, "kind": "x", "moves": [["\\ud800", "b"]]}', id="half a pair"),
+            pytest.param(
+                '{"step": 9, "kind": "x", "moves": [], "facts": 3}', id="facts of a number"
+            ),
+            pytest.param(
+                '{"step": 9, "kind": "x", "moves": [], "of": "x"}', id="an undo of a text"
+            ),
+            pytest.param('{"step": ' + "[" * 50_000 + "]" * 50_000 + "}", id="50,000 lists"),
+            pytest.param('{"step": NaN}', id="no number"),
+        ],
+    )
+    def test_a_bad_line_is_told_and_the_others_count(self, root: Path, line: str) -> None:
+        Steps(root).take("relabel", to_dogs(CATS[:1]))
+        with (root / STEPS_NAME).open("a") as journal:
+            journal.write(line + "\n")
+        steps = Steps(root)
+        assert steps.wrong.count == 1
+        assert steps.wrong.first[0].startswith(".steps.jsonl line 3: ")
+        steps.undo(steps.done[-1].number)
+        assert files(root) == CATS
+
+    @pytest.mark.fault(103)
+    def test_emptying_the_trash_deletes_nothing_that_does_not_lie_in_it(self, root: Path) -> None:
+        moves = [("x.jpg", f"{TRASH}/1/x.jpg"), ("y.jpg", CATS[0])]
+        lines = [{"step": 1, "kind": "discard", "moves": moves}, {"step": 1, "done": True}]
+        lines += [{"step": 1, "emptied": True}]
+        (root / STEPS_NAME).write_text("".join(json.dumps(line) + "\n" for line in lines))
+        Steps(root)
+        assert files(root) == CATS
 
     def test_a_file_of_another_kind_is_refused(self, root: Path) -> None:
         (root / STEPS_NAME).write_text("my notes")
