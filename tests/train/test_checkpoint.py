@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import io
+import json
+import random
+import zipfile
 
 import numpy as np
 import pytest
 
-from edgecls.errors import EdgeclsError, RunError
-from edgecls_train.checkpoint import Checkpoint, Checkpoints, read_variables, write_variables
+from edgecls.errors import EdgeclsError, InvalidValueError, RunError
+from edgecls_train.checkpoint import (
+    Checkpoint,
+    Checkpoints,
+    parse_checkpoint,
+    read_variables,
+    write_variables,
+)
 from edgecls_train.fit import fit
 from edgecls_train.history import Epoch, best_epoch, is_over
 from edgecls_train.network import build_network, compile_network
@@ -90,6 +100,129 @@ def test_a_damaged_newest_checkpoint_is_told_and_the_one_before_it_used(tmp_path
     newest.write_bytes(spoil(newest.read_bytes()))
     assert len(checkpoints.load().history) == 1
     assert said[0] == f"the checkpoint '{newest}' cannot be read, the one before it is used"
+
+
+@pytest.fixture
+def two(tmp_path) -> tuple[Checkpoints, bytes]:
+    """The checkpoints of epochs 1 and 2, and the content of the newer."""
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(checkpoint(1))
+    checkpoints.save(checkpoint(2))
+    return checkpoints, (tmp_path / "epoch-000002.npz").read_bytes()
+
+
+def epochs_after(checkpoints: Checkpoints, content: bytes) -> int:
+    """How many epochs are loaded where this is the newest file."""
+    (checkpoints.folder / "epoch-000002.npz").write_bytes(content)
+    return len(checkpoints.load().history)
+
+
+@pytest.mark.fault(166)
+@pytest.mark.parametrize("bit", [0, 3, 7])
+def test_whatever_bit_of_the_newest_is_flipped_the_one_before_it_serves(two, bit):
+    checkpoints, content = two
+    served = [
+        epochs_after(checkpoints, content[:place] + bytes([byte ^ 1 << bit]) + content[place + 1 :])
+        for place, byte in enumerate(content)
+    ]
+    assert set(served) == {1}
+
+
+@pytest.mark.fault(166)
+def test_wherever_the_newest_is_cut_off_the_one_before_it_serves(two):
+    checkpoints, content = two
+    assert {epochs_after(checkpoints, content[:end]) for end in range(len(content))} == {1}
+
+
+def without_sum(epochs: int = 2, **changes) -> bytes:
+    """A checkpoint as they were before they carried a sum."""
+    history = [dataclasses.asdict(epoch(number + 1)) for number in range(epochs)]
+    about = {"format": 1, "history": history, "variables": 0, "best": 0} | changes
+    out = io.BytesIO()
+    np.savez(out, about=np.array(json.dumps(about)))
+    return out.getvalue()
+
+
+def patched(content: bytes, behind: bytes, offset: int, byte: int) -> bytes:
+    place = content.index(behind) + offset
+    return content[:place] + bytes([byte]) + content[place + 1 :]
+
+
+def compressed(content: bytes) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("about.npy", bytes(1 << 24) + content)
+    return out.getvalue()
+
+
+def claiming(shape: str) -> bytes:
+    """An array whose header claims another shape, with sums that fit."""
+    out = io.BytesIO()
+    np.lib.format.write_array(out, np.zeros(()))
+    header = out.getvalue().replace(b"'shape': ()", f"'shape': {shape}".encode())[:200]
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("about.npy", header.replace(b" " * (len(shape) - 2) + b"\n", b"\n"))
+    return archive.getvalue()
+
+
+@pytest.mark.fault(166)
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(patched(without_sum(), b"PK\1\2", 6, 169), id="of a ZIP of version 16.9"),
+        pytest.param(patched(without_sum(), b"PK\1\2", 8, 1), id="that says it is encrypted"),
+        pytest.param(patched(without_sum(), b"PK\1\2", 10, 99), id="of an unknown compression"),
+        pytest.param(patched(without_sum(), b"PK\5\6", 16, 255), id="with a wrong place"),
+        pytest.param(compressed(without_sum()), id="that holds more than its size"),
+        pytest.param(claiming("(99999999999,)"), id="with an array of 800 GB"),
+        pytest.param(without_sum(history=[]), id="without an epoch"),
+        pytest.param(without_sum(history=[{"epoch": "x"}]), id="of an odd history"),
+        pytest.param(without_sum(history=[dict.fromkeys("abc", 1)]), id="of other fields"),
+        pytest.param(without_sum(variables=10**9), id="of a billion variables"),
+        pytest.param(without_sum(variables=-5), id="of less than none"),
+        pytest.param(without_sum(format=2), id="of this format without its sum"),
+        pytest.param(without_sum(deep=json.loads("[" * 900 + "]" * 900)), id="nested deep"),
+    ],
+)
+def test_a_newest_checkpoint_that_nobody_wrote_is_told_and_the_one_before_it_serves(two, content):
+    assert epochs_after(two[0], content) == 1
+
+
+def test_a_checkpoint_from_before_there_were_sums_is_read(two):
+    assert epochs_after(two[0], without_sum(2)) == 2
+
+
+@pytest.mark.fault(166)
+def test_no_bytes_at_all_raise_anything_else_than_one_error():
+    noise, content = random.Random(5), without_sum()
+    for _ in range(2_000):
+        spoilt = bytearray(content)
+        for _ in range(noise.choice([1, 2, 9])):
+            spoilt[noise.randrange(len(spoilt))] = noise.randrange(256)
+        try:
+            parse_checkpoint(bytes(spoilt))
+        except InvalidValueError:
+            continue
+
+
+@pytest.mark.fault(166)
+def test_where_none_can_be_read_it_is_said_and_nothing_is_begun_anew(tmp_path):
+    checkpoints = Checkpoints(tmp_path / "unfinished")
+    fit(stripes(), SPLIT, dataclasses.replace(RESTLESS, epochs=2), checkpoints=checkpoints)
+    for path in checkpoints.paths:
+        path.write_bytes(b"")
+    with pytest.raises(RunError, match=r"none of the checkpoints in (.|\n)*begin again: edgecls"):
+        fit(stripes(), SPLIT, RESTLESS, checkpoints=checkpoints)
+
+
+def test_stages_have_checkpoints_of_their_own(tmp_path):
+    checkpoints = Checkpoints(tmp_path)
+    first = checkpoints.of_stage("stage1")
+    first.save(checkpoint(3))
+    assert checkpoints.load() is None
+    assert checkpoints.any_saved
+    assert len(first.load().history) == 3
 
 
 def test_a_checkpoint_that_cannot_be_written_leaves_the_earlier_ones(tmp_path):

@@ -3,28 +3,42 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import io
 import json
+import math
 import shutil
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
 from edgecls.contract.files import write_atomically
-from edgecls.errors import RunError
+from edgecls.contract.json_text import JsonObject, read_object
+from edgecls.errors import InvalidValueError, RunError
 from edgecls_train.history import Epoch
 
 Arrays: TypeAlias = tuple[npt.NDArray[Any], ...]
 
 # The one before is for the case that a disk or a power cut has spoilt the newest.
 KEPT: Final = 2
-_FORMAT: Final = 1
 _GROUPS: Final = ("variables", "best")
+# At the end of the file, followed by the SHA-256 of all bytes before it. A ZIP reader does not
+# mind, and files without it, of format 1, are still read.
+_MARK: Final = b"edgecls SHA-256\n"
+_FORMAT: Final = 2
+_FORMAT_WITHOUT_SUM: Final = 1
+_SUM_BYTES: Final = 32
+_MOST_ARRAYS: Final = 100_000
+_MOST_ABOUT_BYTES: Final = 1 << 28
+_LARGEST: Final = 1e308
+_FIGURES: Final = tuple(field.name for field in dataclasses.fields(Epoch) if field.name != "epoch")
+# Of a training in one stage, too.
+LAST_STAGE: Final = "epoch"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,16 +62,30 @@ class Checkpoints:
     Args:
         folder: Made when the first checkpoint is saved.
         say: Takes a line for people when a checkpoint cannot be read.
+        stage: What the files are called after; a training in stages has one name for each.
     """
 
-    def __init__(self, folder: Path, say: Callable[[str], None] = lambda _: None) -> None:
-        self._folder = folder
+    def __init__(
+        self, folder: Path, say: Callable[[str], None] = lambda _: None, stage: str = LAST_STAGE
+    ) -> None:
+        self.folder = folder
+        self.is_last = stage == LAST_STAGE
         self._say = say
+        self._stage = stage
+
+    def of_stage(self, stage: str) -> Checkpoints:
+        """Those of an earlier stage of the same training, in the same folder."""
+        return Checkpoints(self.folder, self._say, stage)
 
     @property
     def any_saved(self) -> bool:
-        """Whether there is one."""
-        return bool(self._paths())
+        """Whether there is one, of any stage."""
+        return any(self.folder.glob("*-*.npz"))
+
+    @property
+    def paths(self) -> list[Path]:
+        """Those of this stage, the newest last."""
+        return sorted(self.folder.glob(f"{self._stage}-*.npz"))
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Write a checkpoint, whole or not at all, and remove all but the newest two.
@@ -65,28 +93,49 @@ class Checkpoints:
         Raises:
             EdgeclsError: The disk is full or not writable; the earlier ones are still there.
         """
-        self._folder.mkdir(exist_ok=True)
+        self.folder.mkdir(exist_ok=True)
         done = checkpoint.history[-1].epoch
-        write_atomically(self._folder / f"epoch-{done:06d}.npz", _to_bytes(checkpoint))
-        for old in self._paths()[:-KEPT]:
+        write_atomically(self.folder / f"{self._stage}-{done:06d}.npz", _to_bytes(checkpoint))
+        for old in self.paths[:-KEPT]:
             old.unlink(missing_ok=True)
 
     def load(self) -> Checkpoint | None:
-        """The newest checkpoint that can be read; None when there is none."""
-        for path in reversed(self._paths()):
+        """The newest checkpoint that is as it was written; None when there is none."""
+        paths = self.paths
+        for path in reversed(paths):
             try:
-                return _from_bytes(path.read_bytes())
-            except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile) as wrong:
-                self._say(f"the checkpoint '{path}' cannot be read, the one before it is used")
-                self._say(f"  ({type(wrong).__name__}: {wrong})")
+                return parse_checkpoint(path.read_bytes())
+            except (OSError, InvalidValueError) as wrong:
+                before = "" if path == paths[0] else ", the one before it is used"
+                self._say(f"the checkpoint '{path}' cannot be read{before}")
+                self._say(f"  ({wrong})")
         return None
 
     def delete(self) -> None:
         """Remove all of them: the training has come to its end."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _paths(self) -> list[Path]:
-        return sorted(self._folder.glob("epoch-*.npz"))
+
+def parse_checkpoint(content: bytes) -> Checkpoint:
+    """Read a checkpoint, whatever became of its bytes.
+
+    Args:
+        content: Of the file. Nothing larger than it is ever allocated.
+
+    Raises:
+        InvalidValueError: It is not what was written.
+    """
+    end = len(content) - _SUM_BYTES
+    is_summed = content[:end].endswith(_MARK)
+    if is_summed and hashlib.sha256(content[:end]).digest() != content[end:]:
+        raise InvalidValueError("its bytes have changed: they do not fit their SHA-256")
+    try:
+        return _from_bytes(content, _FORMAT if is_summed else _FORMAT_WITHOUT_SUM)
+    except InvalidValueError:
+        raise
+    # zipfile, zlib, struct and numpy raise a dozen kinds over bytes that nobody wrote.
+    except Exception as wrong:
+        raise InvalidValueError(f"{type(wrong).__name__}: {wrong}") from wrong
 
 
 def read_variables(model: Any) -> Arrays:
@@ -127,17 +176,50 @@ def _to_bytes(checkpoint: Checkpoint) -> bytes:
     named = {f"{name}/{i}": array for name, all_ in groups.items() for i, array in enumerate(all_)}
     out = io.BytesIO()
     np.savez(out, about=np.array(json.dumps(about)), **named)
+    out.write(_MARK)
+    out.write(hashlib.sha256(out.getbuffer()).digest())
     return out.getvalue()
 
 
-def _from_bytes(content: bytes) -> Checkpoint:
-    # Every member carries a CRC, so a damaged file is noticed.
-    with np.load(io.BytesIO(content), allow_pickle=False) as file:
-        about = json.loads(str(file["about"]))
-        if about["format"] != _FORMAT:
-            raise ValueError(f"format {about['format']} is unknown here")
+def _from_bytes(content: bytes, wanted_format: int) -> Checkpoint:
+    # Every member carries a CRC, too; it covers the header of the array.
+    with zipfile.ZipFile(io.BytesIO(content)) as file:
+        infos = file.infolist()
+        is_plain = all(info.compress_type == zipfile.ZIP_STORED for info in infos)
+        if not is_plain or sum(info.file_size for info in infos) > len(content):
+            raise InvalidValueError("it holds more than its size")
+        text = str(_read_array(file, "about"))
+        about = read_object(text, "about", most_bytes=_MOST_ABOUT_BYTES)
+        about.whole("format", wanted_format, wanted_format)
+        counts = {name: about.whole(name, 0, _MOST_ARRAYS) for name in _GROUPS}
         groups = {
-            name: tuple(file[f"{name}/{number}"] for number in range(about[name]))
-            for name in _GROUPS
+            name: tuple(_read_array(file, f"{name}/{number}") for number in range(count))
+            for name, count in counts.items()
         }
-    return Checkpoint(tuple(Epoch(**epoch) for epoch in about["history"]), **groups)
+    return Checkpoint(_read_history(about), **groups)
+
+
+def _read_array(file: zipfile.ZipFile, name: str) -> npt.NDArray[Any]:
+    """As `numpy.load` does, but the size is looked at before anything is allocated."""
+    content = io.BytesIO(file.read(f"{name}.npy"))
+    if np.lib.format.read_magic(content) != (1, 0):
+        raise InvalidValueError(f"{name!r} is of another version of numpy's format")
+    shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(content)
+    stored = content.read()
+    if dtype.hasobject or dtype.itemsize * math.prod(shape) != len(stored):
+        raise InvalidValueError(f"{name!r} is of another size than its shape says")
+    order: Any = "F" if is_fortran else "C"
+    return np.frombuffer(stored, dtype).reshape(shape, order=order).copy()
+
+
+def _read_history(about: JsonObject) -> tuple[Epoch, ...]:
+    history = tuple(
+        Epoch(
+            epoch=found.whole("epoch", number, number),
+            **{name: found.number(name, -_LARGEST, _LARGEST) for name in _FIGURES},
+        )
+        for number, found in enumerate(about.children("history"), start=1)
+    )
+    if not history:
+        raise InvalidValueError("it holds no epoch")
+    return history

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
-from edgecls.errors import RecipeError
+from edgecls.errors import RunError
 from edgecls_train.backend import computing_in, has_gpu, make_repeatable
+from edgecls_train.breakdown import in_training, in_validation
 from edgecls_train.checkpoint import (
     Arrays,
     Checkpoint,
@@ -57,7 +58,7 @@ def fit(
         The Keras model, and one entry an epoch.
 
     Raises:
-        RecipeError: The loss became infinite or no number.
+        TrainingBrokeDownError: The loss became infinite or no number.
         EdgeclsError: A checkpoint cannot be written.
     """
     make_repeatable(recipe.seed)
@@ -99,14 +100,15 @@ def train_epochs(
         One entry an epoch, those before the checkpoint included.
 
     Raises:
-        RecipeError: The loss became infinite or no number.
+        TrainingBrokeDownError: The loss became infinite or no number.
         EdgeclsError: A checkpoint cannot be written.
     """
     patience = recipe.regularization.early_stopping
     model.optimizer.build(model.trainable_variables)
-    history, best = _go_back(model, checkpoints)
+    history, best = _go_back(model, recipe, checkpoints)
     while not is_over(history, recipe.epochs, patience):
-        history = (*history, _train_epoch(model, len(history), open_epoch, open_validation))
+        done = _train_epoch(model, recipe, len(history), open_epoch, open_validation)
+        history = (*history, done)
         if patience and best_epoch(history) is history[-1]:
             best = tuple(np.array(weights) for weights in model.get_weights())
         if checkpoints is not None:
@@ -130,41 +132,70 @@ def choose_policy(mixed_precision: MixedPrecision) -> str:
     return "float32"
 
 
-def _go_back(model: Any, checkpoints: Checkpoints | None) -> tuple[tuple[Epoch, ...], Arrays]:
+def _go_back(
+    model: Any, recipe: Recipe, checkpoints: Checkpoints | None
+) -> tuple[tuple[Epoch, ...], Arrays]:
     """Put the model into the state of the newest checkpoint, if there is one."""
     checkpoint = None if checkpoints is None else checkpoints.load()
     if checkpoint is None:
+        if checkpoints is not None and checkpoints.is_last and checkpoints.paths:
+            raise _all_spoilt(checkpoints)
         return (), ()
     write_variables(model, checkpoint.variables)
+    rate = recipe.optimizer
+    if rate.schedule == "constant" and not rate.warmup_epochs:
+        # Such a rate is one of the variables; the recipe's is what counts.
+        model.optimizer.learning_rate = rate.learning_rate
     return checkpoint.history, checkpoint.best
+
+
+def _all_spoilt(checkpoints: Checkpoints) -> RunError:
+    folder = checkpoints.folder
+    return RunError(
+        f"none of the checkpoints in '{folder}' can be read: nothing is left to go on from",
+        hint="bring them back from a copy, or begin again: edgecls train DATA --recipe"
+        f" {folder.parent / 'recipe.toml'}",
+    )
 
 
 def _train_epoch(
     model: Any,
+    recipe: Recipe,
     number: int,
     open_epoch: Callable[[int], Iterable[Batch]],
     open_validation: Callable[[], Iterable[Batch]],
 ) -> Epoch:
     started = time.monotonic()
-    trained = _run(model, model.train_on_batch, open_epoch(number))
+
+    def stop(step: int, loss: float, before: float) -> NoReturn:
+        raise in_training(model, recipe, number + 1, step, loss, before)
+
+    trained = _run(model, model.train_on_batch, open_epoch(number), stop)
     validated = _run(model, model.test_on_batch, open_validation())
-    figures = (*trained, *validated)
-    if not all(map(math.isfinite, figures)):
-        raise RecipeError(
-            f"training broke down in epoch {number + 1}: the loss is {trained[0]}",
-            hint="lower learning_rate in the recipe, by ten to begin with",
-        )
-    return Epoch(number + 1, *figures, seconds=time.monotonic() - started)
+    if not math.isfinite(validated[0]):
+        raise in_validation(number + 1, trained[0], validated[0])
+    return Epoch(number + 1, *trained, *validated, seconds=time.monotonic() - started)
 
 
-def _run(model: Any, step: Callable[..., Any], batches: Iterable[Batch]) -> tuple[float, float]:
-    """Mean loss and accuracy over the images of batches that each make one step."""
-    loss = accuracy = 0.0
+def _run(
+    model: Any,
+    step: Callable[..., Any],
+    batches: Iterable[Batch],
+    stop: Callable[[int, float, float], NoReturn] | None = None,
+) -> tuple[float, float]:
+    """Mean loss and accuracy over the images of batches that each make one step.
+
+    `stop` is called at the first loss that is no number: with the step, it, and the one before.
+    """
+    loss = accuracy = last = 0.0
     count = 0
-    for batch in batches:
+    for number, batch in enumerate(batches, start=1):
         model.reset_metrics()  # the figures of a batch alone, whatever the version of Keras
         figures = step(batch.images, batch.answers, batch.weights, return_dict=True)
-        loss += len(batch.answers) * float(figures["loss"])
+        before, last = last, float(figures["loss"])
+        if stop is not None and not math.isfinite(last):
+            stop(number, last, before)
+        loss += len(batch.answers) * last
         accuracy += len(batch.answers) * float(figures["accuracy"])
         count += len(batch.answers)
     return loss / count, accuracy / count

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import dataclasses
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -44,3 +47,14 @@ def is_over(history: Sequence[Epoch], epochs: int, patience: int) -> bool:
         return False
     waited = history[-1].epoch - best_epoch(history).epoch
     return history[-1].epoch >= epochs or (patience > 0 and waited >= patience)
+
+
+def history_to_csv(history: Sequence[Epoch]) -> bytes:
+    """The file `history.csv` of a run: one line an epoch."""
+    text = io.StringIO(newline="")
+    rows = csv.writer(text)
+    rows.writerow(field.name for field in dataclasses.fields(Epoch))
+    for epoch in history:
+        number, *figures = dataclasses.astuple(epoch)
+        rows.writerow([number, *(f"{figure:.6g}" for figure in figures)])
+    return text.getvalue().encode()

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import dataclasses
-import io
-from collections.abc import Sequence
 from typing import Any
 
 from edgecls.contract.card import ModelCard
@@ -14,7 +10,7 @@ from edgecls.contract.run import RunFolder
 from edgecls.errors import EdgeclsError
 from edgecls.metrics import Quality, wilson_interval
 from edgecls_train.backend import library_versions
-from edgecls_train.history import Epoch
+from edgecls_train.history import history_to_csv
 from edgecls_train.mistakes import show_mistakes
 from edgecls_train.plots import draw_confusion, draw_curves, draw_learning_curve
 from edgecls_train.recipe_file import recipe_to_toml
@@ -62,7 +58,7 @@ def _make_files(run: RunFolder, training: Training) -> dict[str, bytes]:
     )
     files = {
         "recipe.toml": recipe_text.encode(),
-        "history.csv": _history_csv(training.history),
+        "history.csv": history_to_csv(training.history),
         "curves.png": draw_curves(training.history, f"Training with the recipe {recipe.name!r}"),
         "confusion.png": confusion,
         "report.html": report.encode(),
@@ -118,13 +114,3 @@ def _make_metrics(run: RunFolder, training: Training) -> dict[str, Any]:
 def _quality_json(quality: Quality) -> dict[str, Any]:
     low, high = wilson_interval(quality.right, quality.images)
     return {**quality.to_json(), "top1_interval": [round(low, 6), round(high, 6)]}
-
-
-def _history_csv(history: Sequence[Epoch]) -> bytes:
-    text = io.StringIO(newline="")
-    rows = csv.writer(text)
-    rows.writerow(field.name for field in dataclasses.fields(Epoch))
-    for epoch in history:
-        number, *figures = dataclasses.astuple(epoch)
-        rows.writerow([number, *(f"{figure:.6g}" for figure in figures)])
-    return text.getvalue().encode()

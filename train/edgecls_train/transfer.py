@@ -108,8 +108,7 @@ class Transfer:
 
         Args:
             on_epoch: Told of each epoch; those of the head come first.
-            checkpoints: Where to go on from and to save to. Training the head alone takes seconds,
-                so where more is trained, it is trained again.
+            checkpoints: Where to go on from and to save to, each stage under its own name.
 
         Returns:
             One Keras model from raw pixels to scores, and one entry an epoch.
@@ -124,10 +123,11 @@ class Transfer:
             is_last = number == len(self._stages)
             if is_last:
                 _freeze_norms(self._model)
+            of_stage = checkpoints
+            if checkpoints is not None and not is_last:
+                of_stage = checkpoints.of_stage(f"stage{number}")
             number_from = functools.partial(_numbered, before=len(history))
-            history += stage.train(
-                self._model, number_from, on_epoch, checkpoints if is_last else None
-            )
+            history += stage.train(self._model, number_from, on_epoch, of_stage)
         return self._model, history
 
 
