@@ -12,10 +12,10 @@ from edgecls.imaging.header import (
     Header,
     check_jpeg_end,
     check_jpeg_length,
-    check_png_sums,
     read_header,
 )
 from edgecls.imaging.opencv import MAX_PIXELS, cv2
+from edgecls.imaging.png import check_png, without_packed_texts
 from edgecls.imaging.scans import check_jpeg_scans
 
 # Camera pixels: uint8, RGB, (height, width, 3).
@@ -53,7 +53,7 @@ def decode(content: bytes) -> Frame:
     """
     header = read_header(content)
     check_claims(header, content)
-    frame = decode_rgb(content)
+    frame = decode_rgb(without_packed_texts(content) if header.format == "PNG" else content)
     if frame is None:
         raise PictureError(f"the {header.format} is cut off, damaged or too large")
     return frame
@@ -73,7 +73,7 @@ def check_claims(header: Header, content: bytes) -> None:
             hint="scale it down first",
         )
     if header.format == "PNG":
-        check_png_sums(content)
+        check_png(content)
     if header.format == "JPEG":
         check_jpeg_end(content)
         check_jpeg_length(header, content)

@@ -58,12 +58,35 @@ def crop_center(frame: Frame, size: tuple[int, int], fraction: float) -> Frame:
         size: (height, width) that it will be resized to.
         fraction: Of the largest such middle, in (0, 1].
     """
-    height, width = frame.shape[:2]
+    top, left, height, width = _center_box(frame.shape[:2], size, fraction)
+    return frame[top : top + height, left : left + width]
+
+
+def kept_part(
+    frame_size: tuple[int, int], preprocessing: Preprocessing
+) -> tuple[float, float, float, float]:
+    """What of a frame reaches the model: x, y, width and height as shares of the frame (0-1).
+
+    Args:
+        frame_size: (height, width) of the frame that `prepare` is given.
+        preprocessing: The model's wish.
+    """
+    if preprocessing.crop != "center":
+        return 0.0, 0.0, 1.0, 1.0
+    box = _center_box(frame_size, preprocessing.size, preprocessing.crop_fraction)
+    (top, left, height, width), (rows, columns) = box, frame_size
+    return left / columns, top / rows, width / columns, height / rows
+
+
+def _center_box(
+    frame_size: tuple[int, ...], size: tuple[int, int], fraction: float
+) -> tuple[int, int, int, int]:
+    """Top, left, height and width in pixels."""
+    height, width = frame_size
     scale = min(height / size[0], width / size[1]) * fraction
     crop_height = max(1, round(size[0] * scale))
     crop_width = max(1, round(size[1] * scale))
-    top, left = (height - crop_height) // 2, (width - crop_width) // 2
-    return frame[top : top + crop_height, left : left + crop_width]
+    return (height - crop_height) // 2, (width - crop_width) // 2, crop_height, crop_width
 
 
 def _prepare_padded(frame: Frame, preprocessing: Preprocessing, out: Image) -> None:
