@@ -83,6 +83,7 @@ def review(
     classifier = _open_model(model, labels, runtime)
     with closing(_open_set(goal, found)) as collection:
         gallery, groups, names = _look(found, classifier)
+    found.wrong.tell(warn)
         if classifier is not None:
             names = classifier.labels.names
             classifier.close()

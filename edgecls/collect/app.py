@@ -50,7 +50,7 @@ class CollectApp:
             ("/thumbnail", self._get_thumbnail),
             ("/picture", self._get_picture),
         ):
-            self.web.add("GET", path, _guarded(look))
+            self.web.add("GET", path, _guarded(look), is_slow=path in ("/thumbnail", "/picture"))
         for path, act in (
             ("/press", self._press),
             ("/hold", self._hold),

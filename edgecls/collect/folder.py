@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 from pathlib import Path
 from typing import Final
 
@@ -41,10 +42,15 @@ def read_inside(folder: Path, name: str, limit_bytes: int) -> bytes:
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     with Inside(folder) as inside, inside.folder_of(name) as (above, last):
         handle = os.open(last, flags, dir_fd=above)
-    with open(handle, "rb") as file:
-        if os.fstat(handle).st_size > limit_bytes:
+    with contextlib.ExitStack() as closing:
+        closing.callback(os.close, handle)
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):  # a pipe has taken its name: it would be waited for
+            raise OSError(errno.EINVAL, "it is no file any more")
+        if status.st_size > limit_bytes:
             raise OSError(errno.EFBIG, "the file is too large for a picture")
-        return file.read(limit_bytes)
+        with open(handle, "rb", closefd=False) as file:
+            return file.read(limit_bytes)
 
 
 def is_trash(name: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Final
 
 from edgecls.collect.index import Picture
 from edgecls.collect.look import Look, fit, look_at
+from edgecls.collect.making import PATIENCE_S, Job, Making
 from edgecls.contract.preprocessing import Preprocessing
 from edgecls.errors import PictureError
 from edgecls.imaging.decode import Frame, decode
@@ -18,6 +19,8 @@ from edgecls.imaging.scaled import decode_scaled
 from edgecls.imaging.shown import encode_shown
 
 _SIDE: Final = 160
+# How long anybody waits for a picture.
+LIMIT_S: Final = 5.0
 _QUALITY: Final = 80
 _MEMORY_BYTES: Final = 16 << 20
 # About 1 KB each.
@@ -29,30 +32,44 @@ _WANTED: Final = Preprocessing(size=(_SIDE, _SIDE), crop="pad")
 class Gallery:
     """Makes thumbnails, one at a time, however many pages ask. Safe for several threads.
 
+    A picture that takes long to read or to decode delays no other one (see `Making`), and nobody
+    waits for it for longer than `limit_s`.
+
     Args:
         read: Gives the file of a picture.
         memory_bytes: For thumbnails; those that were not asked for the longest go first.
+        limit_s: Seconds.
     """
 
-    def __init__(self, read: Callable[[Picture], bytes], memory_bytes: int = _MEMORY_BYTES) -> None:
+    def __init__(
+        self,
+        read: Callable[[Picture], bytes],
+        memory_bytes: int = _MEMORY_BYTES,
+        limit_s: float = LIMIT_S,
+    ) -> None:
         self._read = read
         self._memory_bytes = memory_bytes
+        self._limit_s = limit_s
         self._small: OrderedDict[str, tuple[str, bytes]] = OrderedDict()
         self._bytes = 0
         self._looks: OrderedDict[str, Look | None] = OrderedDict()
         self._lock = threading.Lock()
-        self._work = threading.Lock()
+        self._making = Making(min(PATIENCE_S, limit_s / 2))
 
     @property
     def size_bytes(self) -> int:
         """What the thumbnails take."""
         return self._bytes
 
-    def thumbnail(self, picture: Picture) -> bytes:
+    def thumbnail(self, picture: Picture, limit_s: float | None = None) -> bytes:
         """A JPEG of at most 160x160 pixels.
 
+        Args:
+            picture: Of what.
+            limit_s: How long to wait for it; it is made all the same, and there at the next time.
+
         Raises:
-            PictureError: The file is no picture.
+            PictureError: The file is no picture, or takes too long.
             OSError: It is gone.
         """
         with self._lock:
@@ -60,16 +77,14 @@ class Gallery:
             if found is not None and found[0] == picture.version:
                 self._small.move_to_end(picture.id)
                 return found[1]
-        with self._work:
-            return self._make(picture)
+        key = ("small", picture.id, picture.version)
+        return self._wait(picture, self._making.order(key, lambda: self._make(picture)), limit_s)
 
     def whole(self, picture: Picture) -> bytes:
         """A JPEG of a picture as it is, or as large as browsers show it; see `thumbnail`."""
-        content = self._read(picture)
-        if read_header(content).format == "JPEG":
-            return content
-        with self._work:
-            return encode_shown(decode(content))
+        key = ("whole", picture.id, picture.version)
+        job = self._making.order(key, lambda: self._make_whole(picture))
+        return self._wait(picture, job, None)
 
     def look(self, picture: Picture) -> Look | None:
         """What is known of how a picture looks, without looking at it."""
@@ -92,6 +107,27 @@ class Gallery:
                 self._forget(next(iter(self._small)))
             self._remember(picture.id, look)
         return small
+
+    def _wait(self, picture: Picture, job: Job, limit_s: float | None) -> bytes:
+        if not self._making.wait(job, self._limit_s if limit_s is None else limit_s):
+            if job.began_s is None:
+                raise PictureError(
+                    "other pictures take too long to be read or decoded", hint="try again later"
+                )
+            if job.is_late(self._limit_s):
+                with self._lock:
+                    self._remember(picture.id, None)  # nobody needs to ask for it any more
+            raise PictureError(
+                f"{picture.file_name!a} takes too long to be read or decoded",
+                hint="its disk may be slow; else delete it, it was made to take long",
+            )
+        return job.take()
+
+    def _make_whole(self, picture: Picture) -> bytes:
+        content = self._read(picture)
+        if read_header(content).format == "JPEG":
+            return content
+        return encode_shown(decode(content))
 
     def _make(self, picture: Picture) -> bytes:
         try:

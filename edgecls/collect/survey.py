@@ -16,6 +16,8 @@ from edgecls.errors import EdgeclsError, PictureError
 _EVERY_S: Final = 0.5
 # Of each label; for more than these the newest speak.
 _LOOKED_AT: Final = 60
+# For each of these; one that takes longer is there at a later time.
+_PATIENCE_S: Final = 0.2
 # At a time, so that a start with many pictures does not make the live picture stutter.
 _AT_ONCE: Final = 5
 
@@ -74,7 +76,7 @@ class Survey:
         some = list(itertools.islice(self._unknown(), _AT_ONCE))
         for picture in some:
             with contextlib.suppress(OSError, PictureError):
-                self._session.gallery.thumbnail(picture)
+                self._session.gallery.thumbnail(picture, _PATIENCE_S)
         if not some:
             self._seen_version = self._session.collection.version
         return bool(some)

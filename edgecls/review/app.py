@@ -46,7 +46,7 @@ class ReviewApp:
             ("/thumbnail", self._get_thumbnail),
             ("/picture", self._get_picture),
         ):
-            self.web.add("GET", path, _guarded(look))
+            self.web.add("GET", path, _guarded(look), is_slow=path in ("/thumbnail", "/picture"))
         for path, act in (
             ("/accept", lambda body: review.accept(_ids(body))),
             ("/relabel", lambda body: review.relabel(_ids(body), take(body, "label", str))),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 
+from edgecls.collect.folder import read_inside
 from edgecls.collect.gallery import Gallery
 from edgecls.collect.index import Index, Picture
 from edgecls.collect.look import look_at
@@ -24,7 +25,6 @@ from edgecls.imaging.scaled import decode_scaled
 from edgecls.pictures.alike import THUMBNAIL
 from edgecls.pictures.folder import MAX_PICTURE_BYTES
 from edgecls.review.found import NOTHING, Found, Guess
-from edgecls.storage.inside import Inside
 
 if TYPE_CHECKING:
     from edgecls.classifier import Classifier
@@ -60,21 +60,13 @@ class Seen:
     unreadable: tuple[str, ...]
 
 
-def read_inside(root: Path, name: str) -> bytes:
+def read_picture(root: Path, name: str) -> bytes:
     """A file below a folder, through no link.
 
     Raises:
-        OSError: It is gone, a link, or leads outside.
-        PictureError: It is too large for a picture.
+        OSError: It is gone, a link, no file, leads outside, or is too large for a picture.
     """
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    with Inside(root) as inside, inside.folder_of(name) as (folder, last):
-        handle = os.open(last, flags, dir_fd=folder)
-    with open(handle, "rb") as file:
-        content = file.read(MAX_PICTURE_BYTES + 1)
-    if len(content) > MAX_PICTURE_BYTES:
-        raise PictureError(f"'{name}' is too large for a picture")
-    return content
+    return read_inside(root, name, MAX_PICTURE_BYTES)
 
 
 def look_at_all(
@@ -96,7 +88,7 @@ def look_at_all(
     with progress("looking at the pictures", len(found.names)) as advance:
         for done, name in enumerate(found.names, start=1):
             try:
-                pixels = _decode(read_inside(found.root, name), classifier)
+                pixels = _decode(read_picture(found.root, name), classifier)
             except (PictureError, OSError) as wrong:
                 reason = wrong.problem if isinstance(wrong, PictureError) else wrong.strerror
                 unreadable.append(f"{name}: {reason}")
@@ -133,7 +125,7 @@ def _ask(classifier: Classifier | None, pixels: Frame, said: Guess) -> Guess:
 
 def reader(root: Path) -> Callable[[Picture], bytes]:
     """How a gallery reads pictures of a folder."""
-    return lambda picture: read_inside(root, picture.name)
+    return lambda picture: read_picture(root, picture.name)
 
 
 def labels_of(candidates: Sequence[Candidate]) -> tuple[str, ...]:

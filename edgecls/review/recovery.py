@@ -11,7 +11,7 @@ from edgecls.collect.index import Picture
 from edgecls.contract.json_text import read_lines
 from edgecls.errors import InvalidValueError
 from edgecls.pictures.bursts import LOG_NAME
-from edgecls.review.look import read_inside
+from edgecls.review.look import read_picture
 from edgecls.storage.album import is_picture_name
 
 
@@ -70,7 +70,7 @@ def _find_equal(
         by_size.setdefault(picture.size_bytes, []).append(picture)
     for orphan in unlogged:
         for picture in by_size.get(orphan.size_bytes, ()):
-            if collection.read(orphan) == read_inside(root, picture.name):
+            if collection.read(orphan) == read_picture(root, picture.name):
                 yield Twin(picture.name, orphan)
 
 

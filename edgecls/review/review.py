@@ -25,7 +25,7 @@ from edgecls.imaging.header import read_header
 from edgecls.imaging.opencv import cv2
 from edgecls.review.folder import lock_folder
 from edgecls.review.groups import Group
-from edgecls.review.look import Candidate, read_inside
+from edgecls.review.look import Candidate, read_picture
 from edgecls.review.recovery import find_leftovers
 from edgecls.storage.inside import Inside
 from edgecls.storage.steps import Step, Steps
@@ -246,7 +246,7 @@ class Review:
 
     def _read(self, candidate: Candidate) -> tuple[bytes, str]:
         """What is to be kept: the file itself where it is a JPEG or PNG, else its pixels as PNG."""
-        content = read_inside(self.root, candidate.picture.name)
+        content = read_picture(self.root, candidate.picture.name)
         suffix = _SUFFIXES.get(read_header(content).format)
         if suffix is not None:
             return content, suffix

@@ -44,18 +44,21 @@ class WebApp:
     def __init__(self, name: str, folder: Path | None = None) -> None:
         self.name = name
         self._table: dict[str, dict[str, Handler | Page | Feed]] = {}
+        self._slow: set[str] = set()
         for place in (SHARED, *([folder] if folder is not None else [])):
             for file in sorted(place.iterdir()):
                 if file.suffix in _KINDS:
                     self._add_file(file)
 
-    def add(self, method: str, path: str, handler: Handler) -> None:
+    def add(self, method: str, path: str, handler: Handler, *, is_slow: bool = False) -> None:
         """Answer a path with a handler; see `edgecls.web` on what it may do.
 
         Args:
             method: `GET` (it answers HEAD, too) or `POST`.
             path: Exact, such as `/keep`.
             handler: Called in a worker thread.
+            is_slow: Whether it may take seconds. Such handlers have threads of their own, so that
+                nothing else waits for them.
 
         Raises:
             InvalidValueError: There is such a path already.
@@ -63,6 +66,12 @@ class WebApp:
         if method not in ("GET", "POST"):
             raise InvalidValueError(f"a handler of {method}, wanted GET or POST")
         self._put(method, path, handler)
+        if is_slow:
+            self._slow.add(path)
+
+    def is_slow(self, path: str) -> bool:
+        """Whether the handler of a path may take seconds."""
+        return path in self._slow
 
     def add_feed(self, path: str, feed: _Feed) -> _Feed:
         """Serve a feed to whoever asks for a path with GET; returns it."""

@@ -27,7 +27,7 @@ class Limits:
         linger_s: For what a client still sends after a refusal, so that it gets to read the reply.
         heartbeat_s: Between two signs of life to pages, by which gone ones are noticed.
         waiting: Requests that wait for a worker.
-        workers: Threads for handlers.
+        workers: Threads for handlers, and as many for slow ones.
     """
 
     connections: int = 256

@@ -59,6 +59,7 @@ class WebServer:
         self._soon: deque[Callable[[], None]] = deque()
         self._late: list[tuple[float, Callable[[], None]]] = []
         self._workers = Workers(self.limits.workers, self.limits.waiting)
+        self._slow_workers = Workers(self.limits.workers, self.limits.waiting)
         self._is_over = self._is_woken = False
         self._next_sweep_s = self._next_beat_s = 0.0
         self._waking, self._woken = socket.socketpair()
@@ -86,6 +87,7 @@ class WebServer:
         if self._thread.is_alive():
             self._thread.join(_CLOSE_S)
         self._workers.close()
+        self._slow_workers.close()
         if not self._thread.is_alive():
             for end in (self._listening, self._waking, self._woken):
                 end.close()
@@ -122,7 +124,7 @@ class WebServer:
             client.reply(target.reply, request)
         elif not callable(target):
             client.show(target, request)
-        elif not self._workers.submit(lambda: self._ask(client, request, target)):
+        elif not self._workers_of(request).submit(lambda: self._ask(client, request, target)):
             client.reply(Reply.of_error(503, "too busy, try again"), request)
         self.watch(client)
 
@@ -138,6 +140,9 @@ class WebServer:
         """Do something in the server's thread; safe in any thread."""
         self._soon.append(work)
         self._wake()
+
+    def _workers_of(self, request: Request) -> Workers:
+        return self._slow_workers if self._app.is_slow(request.path) else self._workers
 
     # The thread.
 

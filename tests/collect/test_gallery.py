@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
@@ -10,6 +11,7 @@ from edgecls.collect.gallery import Gallery
 from edgecls.collect.index import Picture
 from edgecls.errors import PictureError
 from edgecls.imaging.decode import decode
+from tests.collect.conftest import wait_until
 from tests.support.frames import jpeg_of, scene
 
 
@@ -128,3 +130,68 @@ def test_many_who_ask_at_once_make_one_at_a_time() -> None:
         thread.join()
     assert most == [1]
     assert gallery.size_bytes > 0
+
+
+class Slow:
+    """Pictures of which some are never read to their end, as on a disk that does not answer."""
+
+    def __init__(self, *stuck: int) -> None:
+        self.answer = threading.Event()
+        self.asked: list[str] = []
+        self._stuck = {f"id-{number}" for number in stuck}
+
+    def read(self, wanted: Picture) -> bytes:
+        self.asked.append(wanted.id)
+        if wanted.id in self._stuck:
+            self.answer.wait(60)
+        return jpeg_of(scene(1))
+
+
+@pytest.mark.fault(105)
+def test_a_picture_that_takes_long_delays_no_other_one() -> None:
+    files = Slow(1)
+    gallery = Gallery(files.read, limit_s=30)
+    waiting = threading.Thread(target=gallery.thumbnail, args=(picture(1),))
+    waiting.start()
+    began = time.monotonic()
+    for number in (2, 3, 4):
+        assert gallery.thumbnail(picture(number))
+    assert time.monotonic() - began < 10
+    files.answer.set()
+    waiting.join(10)
+    assert not waiting.is_alive()
+
+
+@pytest.mark.fault(105)
+def test_nobody_waits_for_it_for_longer_than_the_limit_and_later_it_is_there() -> None:
+    files = Slow(1)
+    gallery = Gallery(files.read, limit_s=0.2)
+    for _ in range(3):
+        with pytest.raises(PictureError, match=r"'1.jpg' takes too long"):
+            gallery.thumbnail(picture(1))
+    assert gallery.is_known(picture(1))
+    files.answer.set()
+    wait_until(lambda: gallery.look(picture(1)) is not None)
+    assert gallery.thumbnail(picture(1))
+    assert files.asked == ["id-1"]
+
+
+@pytest.mark.fault(105)
+def test_three_pictures_that_take_long_delay_no_other_one() -> None:
+    files = Slow(1, 2, 3)
+    gallery = Gallery(files.read, limit_s=0.1)
+    for number in (1, 2, 3):
+        with pytest.raises(PictureError, match="too long"):
+            gallery.thumbnail(picture(number))
+    assert Gallery.thumbnail(gallery, picture(4), 10)
+    files.answer.set()
+
+
+@pytest.mark.fault(105)
+def test_the_whole_of_it_is_not_waited_for_either() -> None:
+    files = Slow(1)
+    gallery = Gallery(files.read, limit_s=0.2)
+    with pytest.raises(PictureError, match="too long"):
+        gallery.whole(picture(1))
+    assert gallery.whole(picture(2)) == jpeg_of(scene(1))
+    files.answer.set()

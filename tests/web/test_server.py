@@ -101,6 +101,26 @@ class TestApp:
             for client in clients:
                 client.close()
 
+    @pytest.mark.fault(105)
+    def test_slow_handlers_hold_up_no_other_handler(self, tmp_path: Path) -> None:
+        app = WebApp("test", tmp_path)
+        goes_on = threading.Event()
+
+        def wait(_request: object) -> Reply:
+            goes_on.wait(patience(10.0))
+            return Reply()
+
+        app.add("GET", "/thumbnail", wait, is_slow=True)
+        app.add("GET", "/state", lambda _: Reply.of_json({}))
+        with WebServer(app, open_access(Listen("127.0.0.1", 0))) as server:
+            clients = [connect(server.port) for _ in range(8)]
+            for client in clients:
+                client.sendall(b"GET /thumbnail HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert fetch(server.port, "/state").status == 200
+            goes_on.set()
+            for client in clients:
+                client.close()
+
 
 @pytest.mark.fault(88)
 @pytest.mark.parametrize(
