@@ -7,7 +7,7 @@ import errno
 import fcntl
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,13 +16,16 @@ from edgecls.contract.json_text import read_object
 from edgecls.contract.moment import to_moment
 from edgecls.errors import InvalidValueError, SinkError
 from edgecls.storage.compaction import compact, count_lines
+from edgecls.storage.inside import Inside
 from edgecls.storage.journal import Journal, LineFormat
 from edgecls.storage.quota import Kept, Quota
 
 LOG_NAME: Final = "records.jsonl"
 LOCK_NAME: Final = ".edgecls.lock"
 _LINES: Final = LineFormat(begins=b'{"file"')
-_NAME: Final = re.compile(r"(\d{9})-\d{8}T\d{6}Z\.(?:jpg|png)")
+# Nine digits, and more once a file is there that somebody has called 999999999.
+_NAME: Final = re.compile(r"([0-9]{9,15})-[0-9]{8}T[0-9]{6}Z\.(?:jpg|png)")
+_MOST_PICTURES: Final = 10**15
 _PART: Final = ".part"
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _TAIL_BYTES: Final = 1 << 16
@@ -44,6 +47,8 @@ class Album:
         name_folder: The name of a label's folder.
         spare_lines: Of pictures that the quota deleted, which the log may hold beyond as many as
             there are pictures.
+        takes_stock: Whether to look at every file in it now, as the quota of a recording needs. If
+            not, `take_stock` must be called before anything is added.
 
     Raises:
         SinkError: Another process records into it, or it cannot be written.
@@ -55,6 +60,8 @@ class Album:
         quota: Quota,
         name_folder: Callable[[str], str] | None = None,
         spare_lines: int = SPARE_LINES,
+        *,
+        takes_stock: bool = True,
     ) -> None:
         self.swept = 0
         self.repaired_bytes = 0
@@ -62,11 +69,12 @@ class Album:
         self._quota = quota
         self._name_folder = name_folder or folder_name
         self._spare_lines = spare_lines
+        self._next = 1
         self._root: int | None = None
         self._closing = contextlib.ExitStack()
         try:
             folder.mkdir(exist_ok=True)
-            self._open()
+            self._open(takes_stock=takes_stock)
         except SinkError:
             raise
         except (OSError, ValueError) as wrong:  # ValueError: a NUL in the name
@@ -92,6 +100,8 @@ class Album:
             OSError: It was not kept; later it may work again.
         """
         root = self._find_again()
+        if self._next >= _MOST_PICTURES:
+            raise SinkError(f"the numbers of pictures in '{self._path}' are used up")
         self._quota.make_room(root, len(content))
         self._shrink_log(root)
         folder = self._name_folder(label)
@@ -111,22 +121,38 @@ class Album:
         self._quota.add(kept)
         return f"{folder}/{name}"
 
+    def take_stock(self, newest: int, leftovers: Iterable[str]) -> None:
+        """Begin, with what somebody else has found in the folder.
+
+        Args:
+            newest: The highest number of a picture (`number_of`); 0 without one.
+            leftovers: Files that a crash has left half-written (`is_half_written`); deleted.
+
+        Raises:
+            OSError: One of them cannot be deleted.
+        """
+        with Inside(self._path) as inside:
+            for name in leftovers:
+                inside.unlink(name)
+                self.swept += 1
+        self._next = max(self._next, newest + 1)
+
     def close(self) -> None:
         """Let go of the folder; may be called twice."""
         self._root = None
         self._closing.close()
 
-    def _open(self) -> None:
+    def _open(self, *, takes_stock: bool) -> None:
         with contextlib.ExitStack() as opening:
             root = os.open(self._path, _FOLDER)
             opening.callback(os.close, root)
             opening.callback(os.close, _lock(root, self._path))
-            self._quota.begin(self._sweep(root))
+            self._quota.begin(self._sweep(root) if takes_stock else ())
             self._log = Journal(self._path / LOG_NAME, _LINES, is_durable=True)
             opening.callback(self._log.close)
             self.repaired_bytes = self._log.repaired_bytes
             self._next = 1 + max(self._quota.newest, _last_number(self._path / LOG_NAME))
-            self._lines = count_lines(root, LOG_NAME)
+            self._lines = count_lines(root, LOG_NAME) if takes_stock else 0
             self._most_lines = 0
             self._root = root
             self._closing = opening.pop_all()
@@ -139,7 +165,7 @@ class Album:
             if (ours.st_dev, ours.st_ino) == (named.st_dev, named.st_ino):
                 return self._root
         self.close()
-        self._open()
+        self._open(takes_stock=True)
         assert self._root is not None
         return self._root
 
@@ -272,3 +298,14 @@ def _moment(seconds: float) -> str:
 def is_picture_name(name: str) -> bool:
     """Whether a file was named by an album."""
     return _NAME.fullmatch(name) is not None
+
+
+def number_of(name: str) -> int:
+    """The number that an album has given a picture, of the last part of its name; 0 for others."""
+    found = _NAME.fullmatch(name)
+    return int(found[1]) if found is not None else 0
+
+
+def is_half_written(name: str) -> bool:
+    """Whether a file is what a crash has left of a picture, by the last part of its name."""
+    return name.endswith(_PART) and is_picture_name(name.removesuffix(_PART))

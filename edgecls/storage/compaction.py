@@ -8,7 +8,7 @@ import re
 from typing import Final
 
 # As an album begins each line: the picture's name, which holds its number.
-_NUMBER: Final = re.compile(rb'\{"file": "(?:[^"\\]|\\.)*?/?(\d{9})-\d{8}T\d{6}Z\.')
+_NUMBER: Final = re.compile(rb'\{"file": "(?:[^"\\]|\\.)*?/?([0-9]{9,15})-[0-9]{8}T[0-9]{6}Z\.')
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 _WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 PART: Final = ".part"

@@ -341,3 +341,17 @@ class TestLogStaysBounded:
         (root / f"{LOG_NAME}.part").mkdir()  # it cannot be made
         names = self.fill(root, 60)
         assert self.lines(root)[-60:] == names
+
+
+@pytest.mark.parametrize("number", ["999999999", "1000000000", "123456789012"])
+def test_a_file_of_a_high_number_is_not_written_over(tmp_path: Path, number: str) -> None:
+    there = tmp_path / "seen" / "cat" / f"{number}-20261105T120000Z.jpg"
+    there.parent.mkdir(parents=True)
+    there.write_bytes(b"theirs")
+    names = []
+    for _ in range(2):
+        album = Album(tmp_path / "seen", Quota())
+        names.append(album.add("cat", b"ours", "jpg", {"time": 1793880000.0}))
+        album.close()
+    assert there.read_bytes() == b"theirs"
+    assert len({there.name, *names}) == 3
