@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz`: run a fuzzer for as long as one likes; exit 1 if it found something."""
+"""`python -m tests.fuzz`: run all fuzzers, or some, as long as one likes; exit 1 on a finding."""
 
 from __future__ import annotations
 
@@ -18,22 +18,27 @@ REPORT: Final = Path(__file__).parents[2] / "docs/reliability/fuzz.md"
 
 
 def main() -> None:
-    """Parse, run, print."""
+    """Parse, run, print: a line for each target, and what was found."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
-    parser.add_argument("--target", choices=list(TARGETS), required=True)
-    parser.add_argument("--count", type=int, default=1000, help="inputs")
+    parser.add_argument(
+        "--target", choices=list(TARGETS), nargs="+", default=list(TARGETS), help="else all"
+    )
+    parser.add_argument("--count", type=int, default=1000, help="inputs of each target")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--budget", type=float, default=float("inf"), help="seconds")
+    parser.add_argument("--budget", type=float, default=float("inf"), help="seconds for each")
     parser.add_argument("--report", action="store_true", help=f"write what was seen to {REPORT}")
     asked = parser.parse_args()
     os.environ["EDGECLS_STRICT"] = "1"  # a bug told in one friendly line is a finding
-    with progress(f"fuzz {asked.target}", asked.count) as advance:
-        report = fuzz(asked.target, asked.count, asked.seed, budget_s=asked.budget, advance=advance)
-    print(json.dumps(report.to_json(), indent=2))
-    _keep(report)
-    if asked.report:
-        write_report(REPORT, report)
-    sys.exit(1 if report.findings else 0)
+    findings = 0
+    for name in asked.target:
+        with progress(f"fuzz {name}", asked.count) as advance:
+            report = fuzz(name, asked.count, asked.seed, budget_s=asked.budget, advance=advance)
+        print(json.dumps(report.to_json()), flush=True)
+        _keep(report)
+        findings += len(report.findings)
+        if asked.report:
+            write_report(REPORT, report)
+    sys.exit(1 if findings else 0)
 
 
 def _keep(report: Report) -> None:
@@ -42,7 +47,7 @@ def _keep(report: Report) -> None:
         folder = FOUND / report.target
         folder.mkdir(parents=True, exist_ok=True)
         (folder / found.name).write_bytes(found.content)
-        print(f"{folder / found.name}: {found.what}", file=sys.stderr)
+        print(f"{folder / found.name}: {found.what.splitlines()[-1]}", file=sys.stderr)
 
 
 _HEAD: Final = """### Damaged and hostile input

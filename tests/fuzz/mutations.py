@@ -1,16 +1,25 @@
-"""Ways to damage bytes."""
+"""Ways to damage bytes, and the values of JSON."""
 
 from __future__ import annotations
 
+import json
 import random
 import struct
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 # What breaks arithmetic: nothing, the ends of each type, and just beyond them.
 INTERESTING: Final = (0, 1, 2, 127, 128, 255, 256, 32767, 32768, 65535, 65536, 2**31 - 1, 2**31)
 _MOST_CHANGES: Final = 8
 _LONGEST: Final = 4096
+# Values of every type of JSON, and those that Python's own readers and writers stumble over.
+_JSON_VALUES: Final = (
+    None, True, False, 0, -1, 1, 2**31, 2**63, 10**400, 0.5, -0.0, 1e308, -1e308, 5e-324,
+    253402300800.0, -62135596801.0, float("nan"), float("inf"), "", "cat", "\n", "\x1b[31m",
+    "[red]", "=1+1", "\ud800", "\udcff", "../../x", "/etc/passwd", "a/b", ".", "\0", "0", "1e5",
+    "nan", [], {}, [[]], [{}], ["cat"], {"cat": 1}, [["a", "b"]], "x" * 1000, [0] * 5,
+)  # fmt: skip
+_DEEP: Final = (100, 100_000)
 
 Mutation = Callable[[random.Random, bytearray], None]
 
@@ -36,6 +45,43 @@ def mutate(
         _splice(chance, changed, chance.choice(partners))
     _apply(chance, changed)
     return bytes(changed)
+
+
+def mutate_json(chance: random.Random, content: bytes, partners: Sequence[bytes] = ()) -> bytes:
+    """Exchange, remove or add values in a JSON document, so that it still is one; seldom its bytes.
+
+    Args:
+        chance: Decides everything.
+        content: A sound document; of a damaged one the bytes are damaged further.
+        partners: For damage to bytes, see `mutate`.
+    """
+    if chance.random() < 0.25:
+        return mutate(chance, content, partners)
+    if chance.random() < 0.02:
+        depth = chance.choice(_DEEP)
+        return chance.choice((b"[", b'{"a":', b"[[],")) * depth
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError):
+        return mutate(chance, content, partners)
+    for _ in range(chance.randint(1, 3)):
+        value = twist(chance, value)
+    return json.dumps(value).encode()
+
+
+def twist(chance: random.Random, value: Any) -> Any:
+    """The value of JSON with something in it exchanged, removed or added."""
+    if isinstance(value, dict) and value and chance.random() < 0.9:
+        name = chance.choice(list(value))
+        if chance.random() < 0.1:
+            return {key: each for key, each in value.items() if key != name}
+        return {**value, name: twist(chance, value[name])}
+    if isinstance(value, list) and value and chance.random() < 0.7:
+        place = chance.randrange(len(value))
+        if chance.random() < 0.1:
+            return value * chance.choice((0, 2, 100))
+        return [*value[:place], twist(chance, value[place]), *value[place + 1 :]]
+    return chance.choice(_JSON_VALUES)
 
 
 def _apply(chance: random.Random, content: bytearray) -> None:

@@ -21,6 +21,10 @@ TARGETS: Final = {
         "labels",
         "recipes",
         "profiles",
+        "records",
+        "checkpoints",
+        "answers",
+        "redirects",
     )
 }
 

@@ -30,9 +30,14 @@ COUNTS: Final = {
     "labels": 2000,
     "recipes": 1000,
     "profiles": 1000,
+    "records": 100,
+    "checkpoints": 1000,
+    "answers": 1000,
+    "redirects": 200,
 }
 ROWS: Final = {"models": 7, "inspect": 7, "pictures": 23, "multipart": 54, "cards": 7, "golden": 7,
-               "labels": 19, "recipes": 79, "profiles": 79}  # fmt: skip
+               "labels": 19, "recipes": 79, "profiles": 79, "records": 184, "checkpoints": 184,
+               "answers": 184, "redirects": 184}  # fmt: skip
 
 
 def fuzzed(name: str) -> object:
@@ -43,7 +48,7 @@ def needs(name: str) -> None:
     """Skip where what reads is not installed."""
     if name == "models" and not installed_runtimes():
         pytest.skip("no engine is installed")
-    if name == "recipes":
+    if name in ("recipes", "checkpoints"):
         pytest.importorskip("edgecls_train", reason="edgecls-train is not installed")
 
 
