@@ -159,10 +159,55 @@ make_folder() { # MODE OWNER GROUP FOLDER: a folder that is there keeps its cont
   fi
 }
 
+models=/var/lib/edgecls
+
+mend_models() { # of an earlier set-up the folder was the service's, which could plant links in it
+  echo "$models was the service's: it is taken from it, and what the service wrote goes to $models/state" >&2
+  [ "$dry" = yes ] || [ ! -d /run/systemd/system ] || systemctl stop edgecls-camera.service || true
+  # First the door, then the room: from here on nobody but root puts a name there.
+  run chown root:root "$models"
+  run chmod 755 "$models"
+  [ "$dry" = no ] || return 0
+  if [ -L "$models/state" ] || [ ! -d "$models/state" ]; then rm -rf "$models/state"; fi
+  install -d -m 2750 -o edgecls -g edgecls "$models/state"
+  work=$(mktemp -d "$models/.setup-XXXXXX")
+  for path in "$models"/* "$models"/.[!.]*; do
+    name=${path##*/}
+    [ -e "$path" ] || [ -L "$path" ] || continue
+    case $name in
+      state | "${work##*/}") ;;
+      .lock-of-deploy | .deploy-*) rm -rf "$path" ;;
+      model.tflite | model.tflite.[12] | model.tflite.undone | .model.tflite.before)
+        if [ "$(stat -c '%F %h' "$path")" = "regular file 1" ]; then
+          # A copy: whoever had the file open for writing has the old one.
+          cp --no-preserve=all "$path" "$work/$name"
+          chmod 644 "$work/$name"
+          chown "$keeper" "$work/$name"
+          mv -T "$work/$name" "$path"
+        else
+          mv -n -T "$path" "$models/state/$name"
+        fi ;;
+      *) mv -n -T "$path" "$models/state/$name" ;;
+    esac
+  done
+  rmdir "$work"
+}
+
 step "folders"
 make_folder 755 root root /opt/edgecls
-make_folder 2775 edgecls edgecls /var/lib/edgecls
 make_folder 755 root root /etc/edgecls
+# The models' folder belongs to who brings them, never to the service. Whom it belongs to already, it stays.
+keeper=${person:-root}
+case $(stat -L -c '%U %A' "$root$models" 2>/dev/null || true) in
+  '') run install -d -m 755 -o "$keeper" -g root "$models" ;;
+  edgecls\ * | *\ d????w* | *\ d???????w*)
+    mend_models
+    run chown "$keeper" "$models" ;;
+esac
+if [ -z "$root" ] && [ -r /etc/edgecls/camera.env ] && grep -v '^ *#' /etc/edgecls/camera.env |
+  grep -o "$models/[^ \"']*" | grep -qv -e "^$models/state" -e "^$models/model.tflite"; then
+  echo "/etc/edgecls/camera.env: the service can write below $models/state only; change the paths there" >&2
+fi
 
 # --- the environment -----------------------------------------------------------------------------
 
@@ -252,7 +297,7 @@ if [ "$changed" = yes ]; then
   fi
 fi
 
-model=/var/lib/edgecls/model.tflite
+model=$models/model.tflite
 unit=edgecls-camera.service
 if [ "$service" = yes ] && [ -f "$here/$unit" ]; then
   step "service $unit"

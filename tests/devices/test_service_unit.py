@@ -65,7 +65,7 @@ class TestUnit:
             pytest.param("StartLimitIntervalSec", "0", id="for ever"),
             pytest.param("RestartPreventExitStatus", "2", id="but for a wrong option"),
             pytest.param("RuntimeDirectoryPreserve", "restart", id="its starts are counted"),
-            pytest.param("StateDirectoryMode", "2775", id="its group puts models there"),
+            pytest.param("StateDirectoryMode", "2750", id="its group reads what it wrote"),
             pytest.param("KillMode", "mixed", id="it ends its children itself"),
             pytest.param("LoadCredential", "mqtt-password:/etc/edgecls/mqtt-password", id="secret"),
             pytest.param("EnvironmentFile", "-/etc/edgecls/camera.env", id="settings"),

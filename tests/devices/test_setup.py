@@ -80,7 +80,7 @@ def test_a_64_bit_pi_gets_packages_users_an_environment_and_the_service(rehearse
         "useradd --system --gid edgecls --home-dir /var/lib/edgecls",
         "usermod -a -G video,plugdev edgecls",
         "usermod -a -G video,plugdev,edgecls pi",
-        "install -d -m 2775 -o edgecls -g edgecls /var/lib/edgecls",
+        "install -d -m 755 -o pi -g root /var/lib/edgecls",
         "python3 -m venv --system-site-packages /opt/edgecls/venv",
         "ln -sfn /opt/edgecls/venv/bin/edgecls /usr/local/bin/edgecls",
         "/etc/udev/rules.d/70-edgecls.rules",
@@ -91,6 +91,21 @@ def test_a_64_bit_pi_gets_packages_users_an_environment_and_the_service(rehearse
         "systemctl --quiet enable edgecls-camera.service",
     ):
         assert expected in found
+
+
+@pytest.mark.fault(121)
+def test_a_folder_that_others_may_write_to_is_taken_from_them(
+    rehearse: Rehearse, tmp_path: Path
+) -> None:
+    folder = tmp_path / "root/var/lib/edgecls"
+    folder.mkdir(parents=True)
+    folder.chmod(0o2775)
+    done = rehearse()
+    found = "\n".join(commands(done))
+    assert "chmod 755 /var/lib/edgecls\n  chown pi /var/lib/edgecls".replace("  ", "") in found
+    assert "it is taken from it" in done.stderr
+    folder.chmod(0o755)
+    assert "chown" not in "\n".join(commands(rehearse()))
 
 
 def test_nothing_is_done(rehearse: Rehearse, tmp_path: Path) -> None:

@@ -89,12 +89,61 @@ def test_groups(debian: FreshDebian, user: str, groups: set[str]) -> None:
     assert set(debian.run("id", "-nG", user).stdout.split()) == groups
 
 
+def as_service(debian: FreshDebian, script: str) -> str:
+    """What the service's user gets of it, complaints included."""
+    done = debian.run("su", "-s", "/bin/sh", "edgecls", "-c", f"({script}) 2>&1")
+    return done.stdout
+
+
 def test_a_person_can_put_a_model_there_and_the_service_can_read_it(debian: FreshDebian) -> None:
     place = "/var/lib/edgecls/model.tflite"
-    done = debian.run("su", "pi", "-c", f"echo model > {place} && stat -c %G {place}")
-    assert done.stdout == "edgecls\n"
-    assert debian.run("su", "-s", "/bin/sh", "edgecls", "-c", f"cat {place}").stdout == "model\n"
+    done = debian.run("su", "pi", "-c", f"echo model > {place} && stat -c %U {place}")
+    assert done.stdout == "pi\n"
+    assert as_service(debian, f"cat {place}") == "model\n"
     debian.run("rm", place)
+
+
+@pytest.mark.fault(120)
+def test_the_service_can_put_nothing_beside_the_model(debian: FreshDebian) -> None:
+    said = as_service(debian, "ln -s /etc/evil /var/lib/edgecls/.model.tflite.before")
+    assert "Permission denied" in said
+
+
+# What a set-up made before, and a service that has been taken over put into it.
+_EARLIER: Final = """
+cd /var/lib/edgecls && rm -rf ./* .lock* && chown edgecls:edgecls . && chmod 2775 .
+su -s /bin/sh edgecls -c '
+  echo model > model.tflite; echo older > model.tflite.1; echo secret > view-token
+  mkdir records && echo picture > records/1.jpg
+  ln -s /etc/evil .model.tflite.before; ln -s /etc state; ln -s /etc/evil model.tflite.2
+  sleep 60 3>> model.tflite & echo $! > records/pid'
+"""
+
+
+@pytest.mark.fault(121)
+def test_a_folder_that_was_the_services_is_taken_from_it_and_nothing_is_lost(
+    debian: FreshDebian,
+) -> None:
+    folder, before = debian.root / "var/lib/edgecls", (debian.root / "etc").stat()
+    assert debian.run("sh", "-c", _EARLIER).returncode == 0
+    done = debian.run("/checkout/devices/common/setup.sh", SUDO_USER="pi")
+    assert done.returncode == 0, done.stderr
+    found = debian.run("sh", "-c", "cd /var/lib/edgecls && stat -c '%n %A %U' . * state/* | sort")
+    assert found.stdout.splitlines() == [
+        ". drwxr-xr-x pi",
+        "model.tflite -rw-r--r-- pi",
+        "model.tflite.1 -rw-r--r-- pi",
+        "state drwxr-s--- edgecls",
+        "state/model.tflite.2 lrwxrwxrwx edgecls",
+        "state/records drwxr-sr-x edgecls",
+        "state/view-token -rw-r--r-- edgecls",
+    ]
+    assert (folder / "model.tflite").read_text() == "model\n"
+    assert (folder / "state/records/1.jpg").read_text() == "picture\n"
+    after = (debian.root / "etc").stat()
+    assert (after.st_mode, after.st_uid) == (before.st_mode, before.st_uid)
+    assert "Permission denied" in as_service(debian, "echo evil >> /var/lib/edgecls/model.tflite")
+    debian.run("sh", "-c", "rm -rf /var/lib/edgecls/*")
 
 
 def test_sudo_takes_the_rule_for_the_service(debian: FreshDebian) -> None:

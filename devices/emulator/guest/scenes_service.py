@@ -16,8 +16,8 @@ from typing import Any
 from scenes import LARGE, MODEL, Plug, edgecls, tell, wait_for, write
 
 UNIT = "edgecls-camera.service"
-STATE = Path("/var/lib/edgecls")
-EVENTS = STATE / "events.jsonl"
+MODELS = Path("/var/lib/edgecls")
+EVENTS = MODELS / "state/events.jsonl"
 PROGRAM = "/opt/edgecls/venv/bin/edgecls"
 WRAPPER = """#!/usr/bin/busybox sh
 export PYTHONPATH=/opt/edgecls
@@ -47,12 +47,12 @@ def show(what: str) -> str:
 
 def set_up() -> None:
     """What setup.sh does on a board."""
-    STATE.mkdir(parents=True)
+    MODELS.mkdir(parents=True)
     for path, text in ((PROGRAM, WRAPPER), ("/etc/edgecls/camera.env", OPTIONS.format(more=""))):
         Path(path).parent.mkdir(parents=True)
         write(path, text)
     Path(PROGRAM).chmod(0o755)
-    (STATE / "model.tflite").write_bytes(Path(MODEL).read_bytes())
+    (MODELS / "model.tflite").write_bytes(Path(MODEL).read_bytes())
     units = Path("/run/systemd/system")
     (units / f"{UNIT}.d").mkdir(parents=True)
     write(f"{units}/{UNIT}", Path(UNIT).read_text())
@@ -125,8 +125,8 @@ def deploy(scene: str, more: str) -> None:
         said=done.stderr.splitlines(),
         report=done.stdout,
         seconds=seconds,
-        names=sorted(path.name for path in STATE.glob("model*")),
-        is_old=(STATE / "model.tflite").read_bytes() == Path(MODEL).read_bytes(),
+        names=sorted(path.name for path in MODELS.glob("model*")),
+        is_old=(MODELS / "model.tflite").read_bytes() == Path(MODEL).read_bytes(),
         classifies=bool(wait_for(lambda: count_predictions() >= seen + 3)),
         state=show("ActiveState"),
     )

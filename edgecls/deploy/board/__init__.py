@@ -6,4 +6,4 @@ version of edgecls, and beside none. `PARTS` are sent in this order; `work.main`
 
 from typing import Final
 
-PARTS: Final = ("telling", "shelf", "unit", "work")
+PARTS: Final = ("telling", "folder", "shelf", "unit", "work")

@@ -16,20 +16,29 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from edgecls.deploy.board.folder import Folder
 from edgecls.deploy.board.telling import Refusal
 
 NAME = "model.tflite"
+_BEFORE, _UNDONE = f".{NAME}.before", f"{NAME}.undone"
+_FIRST, _SECOND = f"{NAME}.1", f"{NAME}.2"
+_LOCK = ".lock-of-deploy"
 
 
 class Shelf:
-    """What lies in a folder."""
+    """What lies in a folder.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: Stays the caller's.
+    """
+
+    def __init__(self, folder: Folder) -> None:
         self.folder = folder
-        self.model = folder / NAME
-        self._before = folder / f".{NAME}.before"
-        self._undone = folder / f"{NAME}.undone"
-        self._first, self._second = folder / f"{NAME}.1", folder / f"{NAME}.2"
+
+    @property
+    def model(self) -> Path:
+        """Where the model lies."""
+        return self.folder.path / NAME
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -38,107 +47,88 @@ class Shelf:
         What a power cut has left is put in order first: the new model stays, the old one is kept.
         """
         with contextlib.ExitStack() as closing:
-            handle = self._open_lock()
+            handle = self.folder.open_lock(_LOCK)
             closing.callback(os.close, handle)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise Refusal(
-                    f"another deployment into {self.folder} is at work on the board",
+                    f"another deployment into {self.folder.path} is at work on the board",
                     "wait until it is done",
                 ) from None
-            for stale in self.folder.glob(".deploy-*"):
-                shutil.rmtree(stale, ignore_errors=True)
-            if fingerprint(self._before) == fingerprint(self.model):
-                self._before.unlink(missing_ok=True)
-            elif self._before.exists():
+            self.folder.sweep()
+            before = self.fingerprint(_BEFORE)
+            if before is not None and before == self.fingerprint():
+                self.folder.remove(_BEFORE)
+            elif before is not None:
                 self.settle()
             yield
-
-    def _open_lock(self) -> int:
-        lock = self.folder / ".lock-of-deploy"
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            handle = os.open(lock, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o664)
-        except OSError as wrong:
-            raise self._cannot_write(wrong.strerror) from None
-        if not os.access(self.folder, os.W_OK):
-            os.close(handle)
-            raise self._cannot_write("Permission denied")
-        return handle
-
-    def _cannot_write(self, reason: str | None) -> Refusal:
-        return Refusal(
-            f"the folder {self.folder} on the board cannot be written to: {reason}",
-            "let the user into the group edgecls (setup.sh does), or choose another --path",
-        )
 
     @property
     def kept(self) -> list[str]:
         """Names of the earlier models, the newest first."""
-        return [path.name for path in (self._first, self._second) if path.exists()]
+        return [name for name in (_FIRST, _SECOND) if self.folder.has(name)]
 
-    def copy_previous(self, to: Path) -> None:
+    def fingerprint(self, name: str = NAME) -> str | None:
+        """SHA-256 of a file; None where there is none."""
+        try:
+            with self.folder.open_file(name) as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except FileNotFoundError:
+            return None
+
+    def copy(self, name: str, to: Folder, new_name: str) -> None:
+        """A copy in another folder, on the disk when this returns, that everybody may read."""
+        with self.folder.open_file(name) as old, to.make_file(new_name, 0o644) as new:
+            shutil.copyfileobj(old, new)
+            new.flush()
+            os.fsync(new.fileno())
+
+    def copy_previous(self, to: Folder) -> None:
         """The model to go back to."""
-        if not self._first.exists():
-            raise Refusal(f"no earlier model is kept in {self.folder} on the board")
-        copy(self._first, to)
+        if not self.folder.has(_FIRST):
+            raise Refusal(f"no earlier model is kept in {self.folder.path} on the board")
+        self.copy(_FIRST, to, NAME)
 
-    def swap(self, candidate: Path) -> None:
-        """Put a file in the model's place, in one step for everybody who opens the name."""
-        if self.model.exists():
-            try:
-                os.link(self.model, self._before)
-            except OSError:  # of another user, or on a file system that has no links
-                copy(self.model, self._before)
-        os.replace(candidate, self.model)
-        sync(self.folder)
+    def swap(self, place: Folder) -> None:
+        """Put the model of another folder in the place of this one's, in one step for everybody."""
+        if self.folder.has(NAME):
+            self._keep(place)
+        place.move(NAME, self.folder, NAME)
+        self.folder.sync()
+
+    def _keep(self, place: Folder) -> None:
+        """Let the old model wait until the new one has proved itself."""
+        self.folder.open_file(NAME).close()  # a link or a pipe is refused here
+        try:
+            self.folder.link(NAME, _BEFORE)
+        except OSError:  # a file system without links, or root's file
+            self.copy(NAME, place, _BEFORE)  # half a copy never gets the name in this folder
+            place.move(_BEFORE, self.folder, _BEFORE)
 
     def swap_back(self) -> None:
         """To what was there before `swap`."""
-        if self._before.exists():
-            os.replace(self._before, self.model)
+        if self.folder.has(_BEFORE):
+            self.folder.move(_BEFORE, self.folder, NAME)
         else:
-            self.model.unlink()
-        sync(self.folder)
+            self.folder.remove(NAME)
+        self.folder.sync()
 
     def settle(self) -> None:
         """The new model has proved itself: the old one becomes the first of those before it."""
-        if self._before.exists():
-            if self._first.exists():
-                os.replace(self._first, self._second)
-            os.replace(self._before, self._first)
-        sync(self.folder)
+        folder = self.folder
+        if folder.has(_BEFORE):
+            if folder.has(_FIRST):
+                folder.move(_FIRST, folder, _SECOND)
+            folder.move(_BEFORE, folder, _FIRST)
+        folder.sync()
 
     def settle_back(self) -> None:
         """The model before has taken the place of a newer one, which is kept aside."""
-        if self._before.exists():
-            os.replace(self._before, self._undone)
-        self._first.unlink()
-        if self._second.exists():
-            os.replace(self._second, self._first)
-        sync(self.folder)
-
-
-def fingerprint(path: Path) -> str | None:
-    """SHA-256 of a file; None where there is none."""
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except FileNotFoundError:
-        return None
-
-
-def copy(path: Path, to: Path) -> None:
-    """A copy that is on the disk when this returns, and that everybody may read."""
-    with path.open("rb") as old, to.open("wb") as new:
-        shutil.copyfileobj(old, new)
-        new.flush()
-        os.fsync(new.fileno())
-    to.chmod(0o644)
-
-
-def sync(folder: Path) -> None:
-    """Names that were changed are on the disk, too."""
-    handle = os.open(folder, os.O_RDONLY)
-    os.fsync(handle)
-    os.close(handle)
+        folder = self.folder
+        if folder.has(_BEFORE):
+            folder.move(_BEFORE, folder, _UNDONE)
+        folder.remove(_FIRST)
+        if folder.has(_SECOND):
+            folder.move(_SECOND, folder, _FIRST)
+        folder.sync()

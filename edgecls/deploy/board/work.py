@@ -8,19 +8,20 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from edgecls.deploy.board.shelf import NAME, Shelf, fingerprint
-from edgecls.deploy.board.telling import Refusal, say
+from edgecls.deploy.board.folder import Folder
+from edgecls.deploy.board.shelf import NAME, Shelf
+from edgecls.deploy.board.telling import Refusal, say, signs_of_life
 from edgecls.deploy.board.unit import Unit
 
 PROGRAMS = ("/opt/edgecls/venv/bin/edgecls", "edgecls", "~/edgecls/bin/edgecls")
@@ -33,13 +34,16 @@ _OLD_ENGINE = "its 32-bit system has another engine: use a 64-bit one where the 
 def main() -> None:
     """Carry out one order; once the model is there, also when the connection breaks off."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    order = json.loads(sys.stdin.buffer.readline())
-    try:
-        say(done=carry_out(order, sys.stdin.buffer))
-    except Refusal as refusal:
-        say(problem=refusal.problem, hint=refusal.hint)
-    except OSError as wrong:
-        say(problem=f"the board says: {wrong}", hint="")
+    with signs_of_life():
+        order = json.loads(sys.stdin.buffer.readline())
+        last: dict[str, Any]
+        try:
+            last = {"done": carry_out(order, sys.stdin.buffer)}
+        except Refusal as refusal:
+            last = {"problem": refusal.problem, "hint": refusal.hint}
+        except OSError as wrong:
+            last = {"problem": f"the board says: {wrong}", "hint": ""}
+    say(**last)  # nothing comes behind it
 
 
 def carry_out(order: dict[str, Any], stream: IO[bytes]) -> dict[str, Any]:
@@ -53,22 +57,41 @@ def carry_out(order: dict[str, Any], stream: IO[bytes]) -> dict[str, Any]:
     """
     program = find_program(order["program"])
     unit = Unit(order["unit"], order["prove_s"]) if order["unit"] else None
-    shelf = Shelf(Path(order["folder"]).expanduser())
-    with shelf.locked(), tempfile.TemporaryDirectory(prefix=".deploy-", dir=shelf.folder) as place:
-        candidate = Path(place) / NAME
+    with contextlib.ExitStack() as closing:
+        folder = Folder.open(find_folder(order["folder"]))
+        closing.callback(folder.close)
+        shelf = Shelf(folder)
+        closing.enter_context(shelf.locked())
+        place = closing.enter_context(folder.temporary())
         if order["is_back"]:
-            shelf.copy_previous(candidate)
+            shelf.copy_previous(place)
         else:
-            receive(order, stream, candidate)
-        is_new = fingerprint(candidate) != fingerprint(shelf.model)
-        report: dict[str, Any] = {"model": str(shelf.model), "state": "unchanged", "service": None}
-        with accelerator_free(candidate, unit):
-            report |= try_out(program, candidate, is_verified=order["is_verified"])
-            if is_new:
-                report |= take_up(shelf, candidate, unit, is_back=order["is_back"])
-            elif unit is not None:
-                report["service"] = unit.start()
-        return {**report, "sha256": fingerprint(shelf.model), "kept": shelf.kept}
+            receive(order, stream, place)
+        return bring(order, shelf, place, program, unit)
+
+
+def bring(
+    order: dict[str, Any], shelf: Shelf, place: Folder, program: str, unit: Unit | None
+) -> dict[str, Any]:
+    """Try the model that lies in `place`, and put it on the shelf if it is another one."""
+    candidate = Shelf(place)
+    is_new = candidate.fingerprint() != shelf.fingerprint()
+    report: dict[str, Any] = {"model": str(shelf.model), "state": "unchanged", "service": None}
+    with accelerator_free(place, unit):
+        report |= try_out(program, candidate.model, is_verified=order["is_verified"])
+        if is_new:
+            report |= take_up(shelf, place, unit, is_back=order["is_back"])
+        elif unit is not None:
+            report["service"] = unit.start()
+    return {**report, "sha256": shelf.fingerprint(), "kept": shelf.kept}
+
+
+def find_folder(asked: str) -> Path:
+    """The model's folder; `~` is the user's home there."""
+    try:
+        return Path(asked).expanduser()
+    except RuntimeError:
+        raise Refusal(f"{asked!r} is the home of nobody on the board", "check --path") from None
 
 
 def find_program(asked: str) -> str:
@@ -85,18 +108,18 @@ def find_program(asked: str) -> str:
     )
 
 
-def receive(order: dict[str, Any], stream: IO[bytes], path: Path) -> None:
-    """The model, whole and on the disk, under a name that nobody looks for."""
+def receive(order: dict[str, Any], stream: IO[bytes], place: Folder) -> None:
+    """The model, whole and on the disk, in a folder that nobody looks into."""
     left, found = order["bytes"], hashlib.sha256()
-    free = shutil.disk_usage(path.parent).free
+    free = place.free_bytes()
     if free < left + SPARE_BYTES:
         raise Refusal(
-            f"the board's disk is full: {free / 1e6:.1f} MB are free at {path.parents[1]}, and"
+            f"the board's disk is full: {free / 1e6:.1f} MB are free at {place.path.parent}, and"
             f" {(left + SPARE_BYTES) / 1e6:.1f} MB are wanted",
             "make room there",
         )
     try:
-        with path.open("wb") as file:
+        with place.make_file(NAME, 0o644) as file:
             while left and (chunk := stream.read(min(left, 1 << 16))):
                 file.write(chunk)
                 found.update(chunk)
@@ -107,14 +130,15 @@ def receive(order: dict[str, Any], stream: IO[bytes], path: Path) -> None:
         raise Refusal(f"the model cannot be written on the board: {wrong.strerror}") from None
     if left or found.hexdigest() != order["sha256"]:
         raise Refusal("the model did not arrive whole", "try again")
-    path.chmod(0o644)
     say(step="copied")
 
 
 @contextlib.contextmanager
-def accelerator_free(model: Path, unit: Unit | None) -> Iterator[None]:
+def accelerator_free(place: Folder, unit: Unit | None) -> Iterator[None]:
     """Only one process can hold the Edge TPU: the service lets go of it, and comes back."""
-    is_stopped = unit is not None and _FOR_EDGE_TPU in model.read_bytes() and unit.is_wanted
+    with place.open_file(NAME) as file:
+        is_for_edge_tpu = _FOR_EDGE_TPU in file.read()
+    is_stopped = unit is not None and is_for_edge_tpu and unit.is_wanted
     if unit is not None and is_stopped:
         unit.stop()
     try:
@@ -130,16 +154,39 @@ def try_out(program: str, model: Path, *, is_verified: bool) -> dict[str, Any]:
     """The self-test: golden vectors, and one run that is timed."""
     report: dict[str, Any] = {}
     if is_verified:
-        report = ask(("vectors", "runtime"), program, "verify", str(model), "--json")
+        report = ask(_VERIFIED, program, "verify", str(model), "--json")
         say(step="verified", **report)
     words = (program, "bench", "--model", str(model), "--seconds", "1", "--json")
-    report = {**ask(("runtime", "latency_ms"), *words), **report}
+    report = {**ask(_MEASURED, *words), **report}
     say(step="measured", **report)
     return report
 
 
-def ask(fields: tuple[str, ...], *command: str) -> dict[str, Any]:
-    """These fields of what a command of edgecls says; why it failed, in its own words."""
+def _is_latency(value: Any) -> bool:
+    return isinstance(value, dict) and "p50" in value and all(map(_is_number, value.values()))
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)
+
+
+_VERIFIED: Mapping[str, Callable[[Any], bool]] = {
+    "vectors": lambda value: type(value) is int,
+    "runtime": lambda value: isinstance(value, str),
+}
+_MEASURED: Mapping[str, Callable[[Any], bool]] = {
+    "runtime": lambda value: isinstance(value, str),
+    "latency_ms": _is_latency,
+}
+
+
+def ask(fields: Mapping[str, Callable[[Any], bool]], *command: str) -> dict[str, Any]:
+    """These fields of what a command of edgecls says; why it failed, in its own words.
+
+    Args:
+        fields: Whether the value of a field is right.
+        command: Its words.
+    """
     name = f"'edgecls {command[1]}'"
     try:
         done = subprocess.run(
@@ -150,9 +197,10 @@ def ask(fields: tuple[str, ...], *command: str) -> dict[str, Any]:
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace")
         raise explain(name, done.returncode, said, os.uname().machine)
-    with contextlib.suppress(ValueError, LookupError, TypeError):
+    with contextlib.suppress(ValueError, LookupError, TypeError, RecursionError):
         answer = json.loads(done.stdout.splitlines()[-1])
-        return {field: answer[field] for field in fields}
+        if all(is_right(answer[field]) for field, is_right in fields.items()):
+            return {field: answer[field] for field in fields}
     raise Refusal(f"{name} gave no answer on the board", "update edgecls there")
 
 
@@ -170,10 +218,10 @@ def explain(name: str, code: int, said: str, machine: str) -> Refusal:
     )
 
 
-def take_up(shelf: Shelf, candidate: Path, unit: Unit | None, *, is_back: bool) -> dict[str, Any]:
+def take_up(shelf: Shelf, place: Folder, unit: Unit | None, *, is_back: bool) -> dict[str, Any]:
     """Swap; where the service does not run with it, swap back and say why."""
-    before = fingerprint(shelf.model)
-    shelf.swap(candidate)
+    before = shelf.fingerprint()
+    shelf.swap(place)
     say(step="swapped")
     try:
         state = None if unit is None else unit.restart()
