@@ -127,6 +127,7 @@ class Judge:
             truth=truth,
             name=frame.name,
             steady=decision.steady,
+            preprocessing=self.classifier.model.card.preprocessing,
         )
         events.append((prediction, frame))
         events += _tell_changes(frame, now, decision)

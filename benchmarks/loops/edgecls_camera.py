@@ -10,6 +10,7 @@ from meter import Meter, arguments
 
 from edgecls.classifier import Classification, Classifier
 from edgecls.contract.events import Event, PredictionEvent
+from edgecls.imaging.captured import CapturedFrame
 from edgecls.imaging.decode import Frame
 from edgecls.pipeline import Loop, LoopSettings
 from edgecls.sinks import Sink
@@ -37,7 +38,7 @@ class MeterSink(Sink):
         self.loop: Loop | None = None
         self._meter = meter
 
-    def wants(self, event: Event) -> bool:
+    def wants(self, event: Event, _frame: CapturedFrame | None = None) -> bool:
         """Note a prediction."""
         is_prediction = isinstance(event, PredictionEvent)
         if is_prediction and not self._meter.note(event.frame) and self.loop is not None:

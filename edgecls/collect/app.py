@@ -13,9 +13,10 @@ from typing import Any, Final
 from edgecls.collect.collection import MAX_AT_ONCE
 from edgecls.collect.disk import NotKeptError, reason_of
 from edgecls.collect.history import Change
-from edgecls.collect.session import Kept, Session
+from edgecls.collect.session import Kept, Seen, Session
 from edgecls.collect.survey import Survey
 from edgecls.errors import EdgeclsError, InvalidValueError, PictureError, SourceError
+from edgecls.imaging.recent import FrameGoneError
 from edgecls.web import Channel, FrameStream, Reply, Request, WebApp, take, take_texts
 from edgecls.web.app import Handler
 
@@ -43,7 +44,8 @@ class CollectApp:
         self._state: dict[str, Any] = {}
         self._events = Channel(hello=lambda: [("state", self._state)])
         self.web.add_feed("/events", self._events)
-        self.web.add_feed("/stream", stream)
+        self.web.add_feed("/frames", stream.pages)
+        self.web.add_feed("/stream", stream.plain)
         for path, look in (
             ("/state", self._get_state),
             ("/pictures", self._get_pictures),
@@ -76,12 +78,13 @@ class CollectApp:
         return handle
 
     def _press(self, request: Request) -> Mapping[str, Any]:
-        return _to_json(self._session.press(take(request.json(), "label", str)))
+        body = request.json()
+        return _to_json(self._session.press(take(body, "label", str), _seen(body)))
 
     def _hold(self, request: Request) -> Mapping[str, Any]:
         body = request.json()
         burst, label = take(body, "burst", str), take(body, "label", str)
-        return _to_json(self._session.hold(burst, label))
+        return _to_json(self._session.hold(burst, label, _seen(body)))
 
     def _relabel(self, request: Request) -> Mapping[str, Any]:
         body = request.json()
@@ -178,6 +181,8 @@ def _guarded(handler: Handler) -> Handler:
     def handle(request: Request) -> Reply:
         try:
             return handler(request)
+        except FrameGoneError as wrong:
+            return Reply.of_error(409, wrong.problem, wrong.hint)
         except NotKeptError as wrong:
             return Reply.of_error(507, wrong.problem, wrong.hint)
         except SourceError as wrong:
@@ -196,6 +201,15 @@ def _number(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) < 10):
         raise InvalidValueError(f"{text!r} is no number of pictures")
     return int(text)
+
+
+def _seen(body: Mapping[str, Any]) -> Seen | None:
+    """The frame that was on the screen; None from a program that has none."""
+    if "frame" not in body:
+        return None
+    if isinstance(body["frame"], bool):
+        raise InvalidValueError("'frame' is no number of a frame")
+    return Seen(take(body, "run", str), take(body, "frame", int))
 
 
 def _to_json(kept: Kept) -> dict[str, Any]:

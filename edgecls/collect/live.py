@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import threading
 import time
@@ -16,28 +15,33 @@ from edgecls.contract.warning_event import WarningEvent
 from edgecls.errors import PictureError, SourceError
 from edgecls.imaging.captured import CapturedFrame
 from edgecls.imaging.decode import decode
+from edgecls.imaging.recent import Recent
 from edgecls.imaging.shown import to_shown_jpeg
 from edgecls.imaging.view import WHOLE, View
 from edgecls.sources import Source
+from edgecls.web import Shown
 
 _POLL_S: Final = 0.1
 # A camera that hangs is given up after its timeout; until then what it sent last is no answer.
 _STALE_S: Final = 2.0
+_STALE_INTERVALS: Final = 3.0
 _FPS_WEIGHT: Final = 0.1
 _CLOSE_S: Final = 1.0
 _MAX_PAUSE_S: Final = 5.0
-_SHOWN_FPS: Final = 15.0
 
 
 class Screen(Protocol):
     """Where frames are shown."""
 
+    made_s: float
+    failure: Exception | None
+
     @property
     def is_watched(self) -> bool:
         """Whether anybody looks."""
 
-    def publish(self, jpeg: bytes) -> None:
-        """Show a frame."""
+    def offer(self, make: Callable[[], Shown | None]) -> None:
+        """This is the newest frame; `make` is called if somebody looks."""
 
 
 class Live:
@@ -69,7 +73,7 @@ class Live:
         self.failure: Exception | None = None
         self._screen = screen
         self._view = view
-        self._shown_s = 0.0
+        self.recent = Recent()
         self._stop = threading.Event()
         health = Health(self._emit, warn_s, asked_fps)
         self._capture = Capture(open_source, self._stop, self._emit, self._develop, health)
@@ -132,8 +136,17 @@ class Live:
             self.problem = failure.problem if failure is not None else ""
             self.has_ended = True
             self.fps = 0.0
-        if self._frame is not None and time.monotonic() - self._shown_s > 1.0:
-            self._show_frame(self._frame)  # for who comes later
+        self._check_screen()
+
+    def seen(self, run: str, number: int) -> CapturedFrame:
+        """The frame that somebody saw under a number, as large as the camera sent it.
+
+        Raises:
+            FrameGoneError: It is not kept any more, or an earlier run has shown it.
+            SourceError: The camera is lost.
+        """
+        self._check_lost()
+        return self.recent.find(run, number)
 
     def newest(self, after: int = -1, timeout_s: float = 0.5) -> CapturedFrame | None:
         """The newest frame; None when none has come for a moment.
@@ -148,18 +161,22 @@ class Live:
         with self._arrived:
             self._arrived.wait_for(lambda: self._is_after(after), timeout_s)
             frame = self._frame
-        if self._is_live and not self.has_ended:
-            if self.problem:
-                raise SourceError(
-                    f"the camera gives no pictures: {self.problem}",
-                    hint="it is tried again and again; look at its cable",
-                )
-            if frame is not None and (age_s := time.monotonic() - frame.captured_s) > _STALE_S:
+        self._check_lost()
+        if self._is_live and not self.has_ended and frame is not None:
+            age_s = time.monotonic() - frame.captured_s
+            if age_s > max(_STALE_S, _STALE_INTERVALS / self.fps if self.fps else 0.0):
                 raise SourceError(
                     f"the newest frame is {age_s:.0f} seconds old: the camera hangs",
                     hint="it will be given up and opened again",
                 )
         return frame if self._is_after(after) else None
+
+    def _check_lost(self) -> None:
+        if self._is_live and not self.has_ended and self.problem:
+            raise SourceError(
+                f"the camera gives no pictures: {self.problem}",
+                hint="it is tried again and again; look at its cable",
+            )
 
     def _is_after(self, number: int) -> bool:
         return self._frame is not None and self._frame.index > number
@@ -171,18 +188,27 @@ class Live:
         if before is not None and frame.captured_s > before.captured_s:
             rate = 1 / (frame.captured_s - before.captured_s)
             self.fps += _FPS_WEIGHT * (rate - self.fps) if self.fps else rate
-        self._show_frame(frame)
+        self._screen.offer(lambda: self._make(frame))
+        self._check_screen()
         if not self._is_live and before is not None:
             # A recording runs at its own pace, or nobody could press in time.
             self._stop.wait(min(_MAX_PAUSE_S, max(0.0, frame.media_s - before.media_s)))
 
-    def _show_frame(self, frame: CapturedFrame) -> None:
-        now = time.monotonic()
-        if not self._screen.is_watched or now - self._shown_s < 1 / _SHOWN_FPS:
-            return
-        self._shown_s = now
-        with contextlib.suppress(PictureError):  # it is counted when somebody wants to keep it
-            self._screen.publish(to_shown_jpeg(frame))
+    def _make(self, frame: CapturedFrame) -> Shown | None:
+        """A frame for those who look, which they can point at from now on."""
+        try:
+            jpeg = to_shown_jpeg(frame)
+        except PictureError:  # it is counted when somebody wants to keep it
+            return None
+        self.recent.add(frame)
+        facts = {"run": self.recent.run, "frame": frame.index}
+        return Shown(jpeg, facts, self.recent.least_s(frame))
+
+    def _check_screen(self) -> None:
+        if self._screen.failure is not None:
+            raise self._screen.failure
+        if self.recent.size_bytes and not self._screen.is_watched:
+            self.recent.expire(self._screen.made_s)
 
     def _develop(self, frame: CapturedFrame) -> CapturedFrame:
         """Upright and cut, at full size; what needs neither stays as it is."""

@@ -48,6 +48,14 @@ class Kept:
     is_alike: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A frame that a page shows: its number, in one run of the program."""
+
+    run: str
+    frame: int
+
+
 @dataclass(slots=True)
 class Counts:
     """What was done in this run."""
@@ -90,23 +98,28 @@ class Session:
         self._seen: defaultdict[str, Diversity] = defaultdict(Diversity)
         self._lock = threading.Lock()
 
-    def press(self, label: str) -> Kept:
-        """Keep the newest frame, whatever it shows.
+    def press(self, label: str, seen: Seen | None = None) -> Kept:
+        """Keep the frame that was on the screen, whatever it shows.
+
+        Args:
+            label: One of the collection's.
+            seen: That frame; None, from who sees none, for the newest.
 
         Raises:
             InvalidValueError: There is no such label.
+            FrameGoneError: The frame is not kept any more; no other one is taken for it.
             SourceError: The camera gives no pictures.
             NotKeptError: The disk does not take it.
         """
         self.collection.check_label(label)
         burst = secrets.token_hex(6)
-        found = self._frame(after=-1)
+        found = self._frame(-1, seen)
         if found is None:
             raise SourceError("the camera has given no picture yet", hint="try again in a moment")
         frame, pixels = found
         return self._keep(label, burst, frame, pixels)
 
-    def hold(self, burst: str, label: str) -> Kept:
+    def hold(self, burst: str, label: str, seen: Seen | None = None) -> Kept:
         """Go on with a burst: keep the next frame, if it shows something new.
 
         A burst that nobody knows any more begins anew. Returns within a second, so that
@@ -116,13 +129,14 @@ class Session:
         Args:
             burst: As `press` gave it.
             label: Of that press.
+            seen: The frame that is on the screen now; None for the next one that comes.
         """
         with self._lock:
             known = self._bursts.get(burst)
         if known is None or known.label != label:
-            return self.press(label)
+            return self.press(label, seen)
         time.sleep(max(0.0, min(1 / BURST_FPS, known.next_s - time.monotonic())))
-        found = self._frame(after=known.frame)
+        found = self._frame(known.frame, seen)
         if found is None:
             return Kept(burst, None)  # a slow camera, or a recording at its end
         frame, pixels = found
@@ -186,17 +200,23 @@ class Session:
             with self._lock:
                 self._seen.clear()  # what is not there any more is no reason to leave others out
 
-    def _frame(self, after: int) -> tuple[CapturedFrame, Frame] | None:
-        """The newest frame that can be read, and its pixels; None when none has come."""
+    def _frame(self, after: int, seen: Seen | None) -> tuple[CapturedFrame, Frame] | None:
+        """A frame behind the one with a number, and its pixels; None when there is none.
+
+        It is the one that was seen and no other; without one the newest that can be read.
+        """
+        if seen is not None:
+            frame = self.live.seen(seen.run, seen.frame)
+            return (frame, pixels_of(frame)) if frame.index > after else None
         wrong: PictureError | None = None
         for _ in range(_TRIES):
-            frame = self.live.newest(after)
-            if frame is None:
+            newest = self.live.newest(after)
+            if newest is None:
                 break
             try:
-                return frame, pixels_of(frame)
+                return newest, pixels_of(newest)
             except PictureError as spoilt:
-                wrong, after = spoilt, frame.index
+                wrong, after = spoilt, newest.index
         if wrong is not None:
             raise wrong
         return None

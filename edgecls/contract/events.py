@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 from edgecls.contract.conditions import DriftEvent, ModelEvent, SourceEvent, UnreadableEvent
 from edgecls.contract.warning_event import WarningEvent
+
+if TYPE_CHECKING:
+    from edgecls.contract.preprocessing import Preprocessing
 
 __all__ = [
     "EVENTS",
@@ -57,6 +60,7 @@ class PredictionEvent:
         truth: The right label, where the source knows it.
         name: The file, where the source has files.
         steady: The steady label from this frame on; empty where frames do not follow each other.
+        preprocessing: What of the frame the model was given; of the page, not of the JSON.
     """
 
     frame: int
@@ -68,6 +72,7 @@ class PredictionEvent:
     truth: str = ""
     name: str = ""
     steady: str = ""
+    preprocessing: Preprocessing | None = field(default=None, compare=False, repr=False)
 
     def to_json(self) -> dict[str, Any]:
         """`{"event": "prediction", ...}`."""

@@ -47,8 +47,13 @@ class Sink(Protocol):
     def close(self) -> None:
         """Finish what is begun; may be called twice."""
 
-    def wants(self, event: Event) -> bool:
-        """Whether to queue an event; asked in the loop's thread, so waking the sink is spared."""
+    def wants(self, event: Event, _frame: CapturedFrame | None = None) -> bool:
+        """Whether to queue an event; asked in the loop's thread, so waking the sink is spared.
+
+        Args:
+            event: Any.
+            _frame: That it is about, for a sink that only notes which one is the newest.
+        """
         return isinstance(event, self.takes)
 
     @property
@@ -98,7 +103,7 @@ class QueuedSink(Sink):
 
     def handle(self, event: Event, frame: CapturedFrame | None = None) -> None:
         """Queue an event; never raises, see `failure`."""
-        if not self._sink.wants(event):
+        if not self._sink.wants(event, frame):
             return
         kept = frame if self.wants_frames else None
         with self._changed:

@@ -48,7 +48,7 @@ class ConsoleSink(Sink):
         self._shown_s = 0.0
         self._has_line = False
 
-    def wants(self, event: Event) -> bool:
+    def wants(self, event: Event, _frame: CapturedFrame | None = None) -> bool:
         """All but what is not shown: predictions of a stream, where no terminal is refreshed."""
         if not isinstance(event, PredictionEvent) or event.name:
             return True

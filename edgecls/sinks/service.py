@@ -71,7 +71,7 @@ class ServiceSink(Sink):
         self._taken_s = -math.inf
         self._told_s = time.monotonic()
 
-    def wants(self, event: Event) -> bool:
+    def wants(self, event: Event, _frame: CapturedFrame | None = None) -> bool:
         """Predictions now and then, all else that it takes; the loop's thread counts frames."""
         if not isinstance(event, PredictionEvent):
             return isinstance(event, self.takes)

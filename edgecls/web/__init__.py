@@ -4,12 +4,14 @@ An app says what there is; a server serves it, and lets in only who may look:
 
     app = WebApp("collect", Path(__file__).parent / "static")   # its files, and the shared ones
     events = app.add_feed("/events", Channel(hello=lambda: [("state", {...})]))
-    picture = app.add_feed("/stream", FrameStream())
+    frames = FrameStream()
+    app.add_feed("/frames", frames.pages)
+    app.add_feed("/stream", frames.plain)
     app.add("GET", "/state", lambda request: Reply.of_json({...}))
     app.add("POST", "/keep", lambda request: keep(request.json()))
     with WebServer(app, open_access(Listen.parse("127.0.0.1:8080"))) as server:
         print(server.urls)
-        picture.publish(jpeg)                                   # from any thread
+        frames.offer(lambda: Shown(jpeg, {"frame": 17}))        # from any thread
         events.send("count", {"cat": 3})                        # from any thread
 
 What an app can count on:
@@ -29,17 +31,19 @@ What an app can count on:
 - Connections, headers, bodies and times are bounded (`edgecls.web.limits`). A connection that says
   nothing holds no thread; a viewer that takes nothing for 10 seconds is dropped.
 
-`Channel` sends events to pages (server-sent events), `FrameStream` pictures (MJPEG). Both do
-nothing while nobody looks: ask `is_watched` before making something costly.
+`Channel` sends events to pages (server-sent events), `FrameStream` frames: to pages each picture
+together with what is said of it, to other programs pictures alone (MJPEG). Both do nothing while
+nobody looks: ask `is_watched` before making something costly.
 
 Shared files of the pages, served at `/` beside the app's own: `style.css`, `dom.js` (elements made
-of text, never of markup), `live.js` (the event stream, which comes back by itself; POST),
+of text, never of markup), `live.js` (events and frames, which come back by themselves; POST),
 `icon.svg`, and the page for the token, `login.html`. An app's `index.html` is its `/`.
 """
 
 from edgecls.web.access import Access, open_access
 from edgecls.web.app import WebApp
-from edgecls.web.feeds import Channel, FrameStream
+from edgecls.web.feeds import Channel
+from edgecls.web.frames import FrameStream, Shown
 from edgecls.web.listen import Listen
 from edgecls.web.message import Reply, Request, take, take_texts
 from edgecls.web.server import WebServer
@@ -51,6 +55,7 @@ __all__ = [
     "Listen",
     "Reply",
     "Request",
+    "Shown",
     "WebApp",
     "WebServer",
     "open_access",

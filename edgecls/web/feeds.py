@@ -1,4 +1,4 @@
-"""What pages are given as it happens: events, and pictures that are made once for all of them."""
+"""What pages are given as it happens: feeds, and the one of events."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final, Protocol
 
 _EVENT_LIMIT_BYTES: Final = 256 << 10
-_BOUNDARY: Final = b"edgecls-frame"
 
 
 class Viewer(Protocol):
@@ -45,7 +44,7 @@ class Feed(Protocol):
         """Give them a sign of life."""
 
 
-class _Watched:
+class Watched:
     """Who looks, and how to wake the server."""
 
     def __init__(self) -> None:
@@ -73,7 +72,7 @@ class _Watched:
             self._viewers.remove(viewer)
 
 
-class Channel(_Watched):
+class Channel(Watched):
     """Server-sent events: each is written down once, however many look.
 
     A page that takes nothing any more is dropped with its connection; when it comes back, `hello`
@@ -133,51 +132,3 @@ class Channel(_Watched):
 def _to_event(name: str, value: Any) -> bytes:
     # JSON has no line feeds, so one `data` line holds it.
     return f"event: {name}\ndata: {json.dumps(value, allow_nan=False)}\n\n".encode()
-
-
-class FrameStream(_Watched):
-    """Pictures (MJPEG): each goes to all who look, and who is slow is given the newest.
-
-    A viewer that is still busy with a picture skips to the newest one when it is done, so what it
-    sees is never old.
-    """
-
-    content_type = f"multipart/x-mixed-replace; boundary={_BOUNDARY.decode()}"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._newest: bytes = b""
-
-    def publish(self, jpeg: bytes) -> None:
-        """Show this picture; safe in any thread. Costs nothing while nobody looks.
-
-        Args:
-            jpeg: A whole JPEG file.
-        """
-        if not self._viewers:
-            return
-        # The boundary stands behind the picture: browsers show it now and not with the next one.
-        part = b"Content-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%b\r\n--%b\r\n"
-        with self._lock:
-            self._newest = part % (len(jpeg), jpeg, _BOUNDARY)
-        self._wake()
-
-    def join(self, viewer: Viewer) -> None:
-        """Show all pictures that come from now on."""
-        self._viewers.append(viewer)
-        viewer.write(b"--%b\r\n" % _BOUNDARY)
-
-    def flush(self) -> None:
-        """Give the viewers the newest picture."""
-        with self._lock:
-            part, self._newest = self._newest, b""
-        if not part:
-            return
-        for viewer in list(self._viewers):
-            if viewer.waiting_bytes:
-                viewer.later = part
-            else:
-                viewer.write(part)
-
-    def beat(self) -> None:
-        """Nothing can be said between two pictures; a page that is gone is noticed by the next."""

@@ -14,19 +14,24 @@ from edgecls.imaging.decode import decode
 from edgecls.imaging.view import Region, View
 from edgecls.sources import open_source
 from edgecls.sources.fake import FRAME_SIZE
+from edgecls.web import Shown
 from tests.collect.conftest import wait_until
 from tests.support.scripted_camera import ScriptedCamera, picture_of
 
 
 class Screen:
-    """What was shown."""
+    """Who looks at every frame, and what was shown."""
 
     def __init__(self) -> None:
         self.is_watched = True
-        self.shown: list[bytes] = []
+        self.made_s = 0.0
+        self.failure: Exception | None = None
+        self.shown: list[Shown] = []
 
-    def publish(self, jpeg: bytes) -> None:
-        self.shown.append(jpeg)
+    def offer(self, make: Callable[[], Shown | None]) -> None:
+        if self.is_watched and (shown := make()) is not None:
+            self.made_s = time.monotonic()
+            self.shown.append(shown)
 
 
 @pytest.fixture
@@ -71,7 +76,7 @@ def test_while_somebody_looks_the_cameras_own_jpeg_is_shown(
 ) -> None:
     _, screen = watch(ScriptedCamera())
     wait_until(lambda: len(screen.shown) > 3)
-    assert set(screen.shown) == {picture_of(0)}
+    assert {shown.jpeg for shown in screen.shown} == {picture_of(0)}
     screen.is_watched = False
     time.sleep(0.1)  # one may be on its way
     shown = len(screen.shown)
@@ -86,7 +91,7 @@ def test_frames_are_upright_and_cut_for_those_who_look_and_for_those_who_keep(
     live, screen = watch("fake:digits?jpeg=1", view)
     height, width = FRAME_SIZE
     wait_until(lambda: len(screen.shown) > 0)
-    assert decode(screen.shown[0]).shape == (width // 2, height // 2, 3)
+    assert decode(screen.shown[0].jpeg).shape == (width // 2, height // 2, 3)
     frame = live.newest()
     assert frame is not None
     assert frame.pixels is not None
@@ -149,8 +154,7 @@ def test_a_recording_stays_at_its_last_frame(watch: Callable[..., tuple[Live, Sc
     frame = live.newest()
     assert frame is not None
     assert frame.index == 3
-    shown = len(screen.shown)
-    wait_until(lambda: len(screen.shown) > shown)
+    assert screen.shown[-1].facts["frame"] == 3
 
 
 def test_it_runs_at_its_own_pace(watch: Callable[..., tuple[Live, Screen]]) -> None:

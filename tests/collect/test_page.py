@@ -27,10 +27,20 @@ def served(serve: Callable[..., Served]) -> Served:
 
 
 def look(page: Page, served: Served) -> Page:
-    """The page, once it has heard from the board."""
+    """The page, once it has heard from the board and shows a picture."""
     page.goto(served.url)
     page.wait_for_selector("#source.good")
+    page.wait_for_selector("#live[data-frame]")
     return page
+
+
+def put(page: Page, served: Served, number: int) -> None:
+    """Let the camera see another scene, until that is what the page shows."""
+    served.camera.show(number)
+    newest = served.session.live.newest()
+    assert newest is not None
+    shown = "number => Number(document.querySelector('#live').dataset.frame) >= number"
+    wait_for(page, shown, newest.index)
 
 
 def tile(page: Page, label: str) -> Locator:
@@ -57,7 +67,7 @@ class TestTaking:
     ) -> None:
         look(page, served)
         for number, label in ((5, "cat"), (6, "dog"), (7, "cat")):
-            served.camera.show(number)
+            put(page, served, number)
             tile(page, label).click()
             wait_until(lambda label=label, number=number: number in served.kept(label))
         assert (served.kept("cat"), served.kept("dog")) == ([5, 7], [6])
@@ -66,14 +76,14 @@ class TestTaking:
     def test_so_does_a_key(self, served: Served, page: Page) -> None:
         look(page, served)
         for number, key in ((1, "1"), (2, "2"), (3, "1")):
-            served.camera.show(number)
+            put(page, served, number)
             page.keyboard.press(key)
             wait_until(lambda number=number: number in served.kept("cat") + served.kept("dog"))
         assert (served.kept("cat"), served.kept("dog")) == ([1, 3], [2])
 
     def test_holding_keeps_a_burst_of_what_is_new(self, served: Served, page: Page) -> None:
         look(page, served)
-        served.camera.show(1)
+        put(page, served, 1)
         box = tile(page, "cat").bounding_box()
         assert box is not None
         page.mouse.move(box["x"] + 20, box["y"] + 20)
@@ -214,7 +224,7 @@ class TestKeyboard:
     def test_everything_without_a_mouse(self, served: Served, page: Page) -> None:
         look(page, served)
         for number in range(4):
-            served.camera.show(number)
+            put(page, served, number)
             page.keyboard.press("1")
             wait_until(lambda number=number: number in served.kept("cat"))
         wait_until(lambda: thumbnails(page).count() == 4)

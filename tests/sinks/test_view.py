@@ -73,22 +73,24 @@ def sink_of(**more: Any) -> ViewSink:
 class TestWhatItSpares:
     def test_no_picture_is_made_while_nobody_looks(self) -> None:
         sink = sink_of()
-        sink.handle(prediction(0), BROKEN)
+        sink.wants(prediction(0), BROKEN)
+        time.sleep(0.1)
         assert sink.counts == {"unreadable": 0}  # nobody has even tried
         look(sink, "/picture")
-        sink.handle(prediction(1), BROKEN)
-        assert sink.counts == {"unreadable": 1}
+        wait_until(lambda: sink.counts == {"unreadable": 1}, "it is tried")
 
     def test_nor_while_somebody_reads_the_label_only(self) -> None:
         sink = sink_of()
         look(sink, "/events")
-        sink.handle(prediction(0), BROKEN)
+        sink.wants(prediction(0), BROKEN)
+        time.sleep(0.1)
         assert sink.counts == {"unreadable": 0}
 
     def test_ten_viewers_are_given_the_very_same_bytes(self) -> None:
         sink = sink_of()
         lookers = [look(sink, "/picture") for _ in range(10)]
-        sink.handle(prediction(0), frame(0))
+        sink.wants(prediction(0), frame(0))
+        sink.close()  # waits until it is made
         flush(sink)
         pictures = {id(looker.got[-1]) for looker in lookers}
         assert len(pictures) == 1
@@ -98,7 +100,8 @@ class TestWhatItSpares:
         sink = sink_of()
         looker = look(sink, "/picture")
         shot = frame(0, is_jpeg=True)
-        sink.handle(prediction(0), shot)
+        sink.wants(prediction(0), shot)
+        sink.close()
         flush(sink)
         assert shot.jpeg in looker.got[-1]
 
@@ -232,9 +235,9 @@ class TestWhatThePageMayDo:
         replies: list[Reply] = []
         thread = threading.Thread(target=lambda: replies.append(ask(sink.app, "GET", "/snapshot")))
         thread.start()
-        # However slow the pace: who waits for a snapshot gets the very next frame.
-        wait_until(lambda: sink.wants(prediction(0)) and sink.wants(prediction(0)), "it is wanted")
-        sink.handle(prediction(0), frame(0))
+        # However slow the pace: who names no frame gets the very next one.
+        wait_until(lambda: len(sink._shots) == 1, "it is asked for")
+        sink.wants(prediction(0), frame(0))
         thread.join()
         assert decode(replies[0].body).shape == (48, 64, 3)
         assert np.abs(decode(replies[0].body).astype(int) - frame(0).pixels).mean() < 8

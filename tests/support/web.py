@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import socket
+import struct
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +15,8 @@ from typing import Any, Final
 from tests.support.patience import patience
 
 HANGS_S: Final = 30.0  # whatever takes longer never comes
+# What stands between two pictures of an MJPEG stream.
+NEXT_PART: Final = b"\r\n--edgecls-frame\r\nContent-Type: image/jpeg\r\n\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,16 +111,20 @@ def half_open(port: int, count: int) -> Iterator[list[socket.socket]]:
 
 
 def read_part(stream: Any) -> bytes:
-    """The next picture of an MJPEG stream, read from a file-like reply."""
-    length = 0
-    while (line := stream.readline()) not in (b"\r\n", b""):
-        name, _, value = line.partition(b":")
-        if name.lower() == b"content-length":
-            length = int(value)
-    content: bytes = stream.read(length)
-    stream.readline()  # the end of the picture's last line
-    stream.readline()  # the boundary
-    return content
+    """The next picture of an MJPEG stream, read from a file-like reply as it comes."""
+    content = b""
+    while not content.endswith(NEXT_PART):
+        line = stream.readline()
+        assert line, "the stream has ended"
+        content += line
+    return content.removesuffix(NEXT_PART)
+
+
+def read_page_part(stream: Any) -> tuple[dict[str, Any], bytes]:
+    """The next frame as pages are given it: what belongs to it, and its picture."""
+    facts_bytes, jpeg_bytes = struct.unpack(">II", stream.read(8))
+    facts: dict[str, Any] = json.loads(stream.read(facts_bytes))
+    return facts, stream.read(jpeg_bytes)
 
 
 def seconds_for(port: int, path: str = "/") -> float:

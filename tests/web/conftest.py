@@ -50,7 +50,9 @@ def open_house(tmp_path: Path) -> Iterator[Callable[..., House]]:
             kept: list[Any] = []
             told: list[str] = []
             events = app.add_feed("/events", Channel(lambda: [("state", {"kept": len(kept)})]))
-            pictures = app.add_feed("/picture", FrameStream())
+            pictures = FrameStream(a_second=1000.0)
+            app.add_feed("/picture", pictures.plain)
+            app.add_feed("/frames", pictures.pages)
 
             def keep(request: Request) -> Reply:
                 kept.append(request.json())

@@ -144,4 +144,4 @@ def open_view(page: Page, running: Show) -> None:
     """Open the page, and wait until it shows a label and a picture."""
     page.goto(running.url)
     wait_for(page, "document.querySelector('#steady').textContent.length > 1")
-    wait_for(page, "document.querySelector('#picture').naturalWidth > 0")
+    page.wait_for_selector("#picture[data-frame]")

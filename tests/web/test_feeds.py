@@ -11,11 +11,11 @@ from typing import Any, Final
 
 import pytest
 
-from edgecls.web import Channel, FrameStream
+from edgecls.web import Channel, FrameStream, Shown
 from edgecls.web.limits import Limits
 from tests.support.broker import wait_until
 from tests.support.patience import patience
-from tests.support.web import HANGS_S, connect, is_closed, read_part
+from tests.support.web import HANGS_S, connect, is_closed, read_page_part, read_part
 from tests.web.conftest import House
 
 OpenHouse = Callable[..., House]
@@ -31,6 +31,19 @@ def looking(house: House, path: str) -> Iterator[Any]:
         reply = connection.getresponse()
         assert reply.status == 200
         yield reply
+
+
+class Looker:
+    """A viewer that is never busy."""
+
+    waiting_bytes = 0
+    later = b""
+
+    def write(self, content: bytes) -> None:
+        """Take it."""
+
+    def drop(self) -> None:
+        """Never."""
 
 
 def next_event(stream: Any) -> tuple[str, Any]:
@@ -96,19 +109,81 @@ class TestChannel:
         assert not channel.is_watched
 
 
+def offer(house: House, jpeg: bytes, number: int = 0) -> None:
+    """A frame that is at hand."""
+    house.pictures.offer(lambda: Shown(jpeg, {"frame": number}))
+
+
 class TestFrameStream:
     def test_a_viewer_sees_every_picture(self, house: House) -> None:
         with looking(house, "/picture") as viewer:
             assert viewer.headers["Content-Type"].startswith("multipart/x-mixed-replace")
             assert viewer.readline() == b"--edgecls-frame\r\n"
+            assert (viewer.readline(), viewer.readline()) == (
+                b"Content-Type: image/jpeg\r\n",
+                b"\r\n",
+            )
             for number in range(20):
-                house.pictures.publish(b"\xff\xd8 picture %d" % number)
+                offer(house, b"\xff\xd8 picture %d" % number)
                 assert read_part(viewer) == b"\xff\xd8 picture %d" % number
 
-    def test_publishing_to_nobody_keeps_nothing(self) -> None:
-        stream = FrameStream()
-        stream.publish(b"\xff\xd8")
-        assert stream._newest == b""
+    def test_a_page_is_given_each_picture_together_with_its_facts(self, house: House) -> None:
+        with looking(house, "/frames") as viewer:
+            for number in range(20):
+                offer(house, b"\xff\xd8 picture %d" % number, number)
+                facts, jpeg = read_page_part(viewer)
+                assert (facts, jpeg) == ({"frame": number}, b"\xff\xd8 picture %d" % number)
+
+    @pytest.mark.fault(91)
+    def test_who_comes_late_is_given_the_newest_at_once(self, house: House) -> None:
+        offer(house, b"\xff\xd8 old", 1)
+        offer(house, b"\xff\xd8 newest", 2)
+        with looking(house, "/frames") as page, looking(house, "/picture") as program:
+            assert read_page_part(page) == ({"frame": 2}, b"\xff\xd8 newest")
+            assert [program.readline() for _ in range(3)][-1] == b"\r\n"
+            assert read_part(program) == b"\xff\xd8 newest"
+            with looking(house, "/frames") as another:
+                assert read_page_part(another) == ({"frame": 2}, b"\xff\xd8 newest")
+
+    def test_a_frame_is_made_once_for_all_and_never_for_nobody(self, house: House) -> None:
+        made: list[int] = []
+
+        def make() -> Shown:
+            made.append(0)
+            return Shown(b"\xff\xd8", {})
+
+        house.pictures.offer(make)
+        time.sleep(0.1)
+        assert made == []
+        with contextlib.ExitStack() as closing:
+            viewers = [closing.enter_context(looking(house, "/frames")) for _ in range(10)]
+            for viewer in viewers:
+                read_page_part(viewer)
+            assert made == [0]
+
+    def test_no_more_frames_a_second_are_made_than_were_asked_for(self) -> None:
+        stream = FrameStream(a_second=20.0)
+        made: list[int] = []
+        looker = Looker()
+        stream.pages.join(looker)
+        end = time.monotonic() + 1.0
+        while time.monotonic() < end:
+            stream.offer(lambda: made.append(0))
+            time.sleep(0.005)
+        stream.pages.leave(looker)
+        assert 10 <= len(made) <= 22
+
+    def test_what_fails_is_told_by_the_owner_and_the_next_frame_shown(self, house: House) -> None:
+        with looking(house, "/frames") as viewer:
+            house.pictures.offer(lambda: 1 / 0)  # type: ignore[arg-type,return-value]
+            wait_until(lambda: house.pictures.failure is not None, "it is noted")
+            offer(house, b"\xff\xd8", 7)
+            assert read_page_part(viewer)[0] == {"frame": 7}
+
+    def test_a_sign_of_life_is_an_empty_part(self, open_house: OpenHouse) -> None:
+        house = open_house(SOON)
+        with looking(house, "/frames") as viewer:
+            assert viewer.read(8) == bytes(8)
 
     @pytest.mark.fault(86)
     def test_a_stuck_viewer_is_dropped_and_the_others_see_every_picture(
@@ -118,13 +193,14 @@ class TestFrameStream:
         with connect(house.port) as stuck, looking(house, "/picture") as viewer:
             stuck.sendall(b"GET /picture HTTP/1.1\r\nHost: localhost\r\n\r\n")
             wait_until(lambda: house.pictures.viewers == 2, "both look")
-            viewer.readline()
+            for _ in range(3):
+                viewer.readline()
             end = time.monotonic() + patience(10.0)
             number = 0
             while house.pictures.viewers == 2 and time.monotonic() < end:
                 number += 1
-                picture = b"%06d" % number + bytes(60_000)
-                house.pictures.publish(picture)
+                picture = b"%06d" % number + b" " * 60_000
+                offer(house, picture)
                 assert read_part(viewer) == picture
                 time.sleep(0.01)
             assert house.pictures.viewers == 1
@@ -136,10 +212,11 @@ class TestFrameStream:
 
     def test_a_slow_viewer_gets_the_newest_and_not_those_it_missed(self, house: House) -> None:
         with looking(house, "/picture") as slow:
-            slow.readline()
+            for _ in range(3):
+                slow.readline()
             for number in range(300):  # 30 MB, which no buffer holds
-                house.pictures.publish(b"%06d" % number + bytes(100_000))
-                time.sleep(0.001)
+                offer(house, b"%06d" % number + bytes(100_000))
+                time.sleep(0.003)
             seen = [read_part(slow)[:6]]
             while seen[-1] != b"000299":
                 seen.append(read_part(slow)[:6])

@@ -1,7 +1,7 @@
 // The page of `edgecls collect`: what the camera sees, labels to press, and what was kept.
 
 import { byId, el, say, toast } from "/dom.js";
-import { ask, listen, pictures } from "/live.js";
+import { ask, frames, listen } from "/live.js";
 import { makeGrid } from "/grid.js";
 import { makeHands, makeHoldable } from "/hands.js";
 
@@ -12,9 +12,15 @@ let state = { labels: [], hints: [], source: {}, undo: null };
 const many = (count) => (count === 1 ? "1 picture" : `${count} pictures`);
 const keyed = new Map(); // code of a key that is down -> its label
 
-const hands = makeHands(replied, complain, markHeld);
+const hands = makeHands(seen, replied, complain, markHeld);
 const grid = makeGrid(showTools, open);
-const showLive = pictures(byId("live"), "/stream");
+const showLive = frames(byId("live"), "/frames");
+
+/** The frame that is on the screen; null before the first. */
+function seen() {
+  const { run, frame } = byId("live").dataset;
+  return frame === undefined ? null : { run, frame: Number(frame) };
+}
 
 // What was done
 
@@ -68,8 +74,8 @@ async function addLabel(event) {
 }
 
 function open(id, name) {
-  byId("large-picture").src = `/picture?id=${id}`;
-  byId("large-picture").alt = name;
+  // An element of its own: with another `src` it would show the picture before until this one came.
+  byId("large-picture").replaceWith(el("img", { id: "large-picture", src: `/picture?id=${id}`, alt: name }));
   byId("large").showModal();
 }
 
@@ -96,6 +102,7 @@ function showSource() {
   pill.title = is === "live" ? `${name}, ${fps} frames a second` : name;
   const veil = byId("veil");
   veil.hidden = is !== "lost";
+  veil.classList.toggle("beside", seen() !== null);
   say(veil, is === "lost" ? `The camera is lost: ${problem}. It is tried again and again.` : "");
   say(byId("trouble"), troubles.join(" "));
   byId("trouble").hidden = !troubles.length;
@@ -270,7 +277,7 @@ byId("empty-trash").addEventListener("click", () => {
 });
 
 listen("/events", { state: show }, (connection) => {
-  showLive(connection === "open");
+  if (connection === "open" || connection === "hidden") showLive(connection === "open");
   if (connection !== "lost") return;
   byId("source").className = "pill bad";
   say(byId("source"), "the board does not answer");

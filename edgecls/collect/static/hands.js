@@ -5,24 +5,35 @@ import { ask } from "/live.js";
 const HOLD_MS = 350;
 // A key whose release nobody has told us of must not go on for ever.
 const LONGEST_MS = 60_000;
+// While it is held: how often to look whether another frame is on the screen.
+const LOOK_MS = 30;
 
 /**
- * Presses and releases of labels, by whatever hand.
+ * Presses and releases of labels, by whatever hand. What is kept is what was on the screen.
+ * @param {function(): {run: string, frame: number} | null} seen the frame that is there now
  * @param {function(string, object)} onReply a label, and what the board answered
  * @param {function(Error)} onFault
  * @param {function()} onHeld which labels are held has changed
  */
-export function makeHands(onReply, onFault, onHeld) {
+export function makeHands(seen, onReply, onFault, onHeld) {
   const held = new Map();
 
   async function work(label, grip) {
     try {
       const began = performance.now();
-      let reply = await ask("/press", { label });
+      let shown = seen();
+      if (!shown) throw new Error("there is no picture on the screen yet");
+      let reply = await ask("/press", { label, ...shown });
       onReply(label, reply);
       await sleep(HOLD_MS - (performance.now() - began));
       while (grip.isHeld && performance.now() - began < LONGEST_MS) {
-        reply = await ask("/hold", { label, burst: reply.burst });
+        const next = seen();
+        if (next.frame === shown.frame && next.run === shown.run) {
+          await sleep(LOOK_MS);
+          continue;
+        }
+        shown = next;
+        reply = await ask("/hold", { label, burst: reply.burst, ...shown });
         onReply(label, reply);
       }
     } catch (fault) {

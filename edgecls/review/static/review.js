@@ -106,8 +106,12 @@ function showChoice() {
 function showLarge() {
   const picture = group.pictures[current];
   const source = `/picture?id=${encodeURIComponent(picture.id)}`;
-  if (byId("large").getAttribute("src") !== source) byId("large").src = source;
-  byId("large").alt = `picture ${current + 1} of ${group.pictures.length}, large`;
+  const alt = `picture ${current + 1} of ${group.pictures.length}, large`;
+  // An element of its own: with another `src` it would show the picture before until this one came.
+  if (byId("large").getAttribute("src") !== source) {
+    byId("large").replaceWith(el("img", { id: "large", src: source, alt }));
+  }
+  byId("large").alt = alt;
   const guessed = picture.guess ? `: ${picture.guess} ${percent(picture.score)}` : "";
   say(byId("caption"), `${picture.name}${guessed}`);
 }

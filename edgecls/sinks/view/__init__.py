@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from edgecls.contract.events import Event, PredictionEvent
-from edgecls.errors import EdgeclsError, InvalidValueError, PictureError
+from edgecls.errors import EdgeclsError, InvalidValueError, PictureError, SinkError
 from edgecls.imaging.captured import CapturedFrame
+from edgecls.imaging.prepare import kept_part
+from edgecls.imaging.recent import FrameGoneError, Recent
 from edgecls.imaging.shown import to_shown_jpeg
 from edgecls.sinks import Sink
 from edgecls.sinks.record import to_jpeg
 from edgecls.sinks.view.pace import Pace
 from edgecls.sinks.view.story import Story
-from edgecls.web import Channel, FrameStream, Reply, Request, WebApp
+from edgecls.web import Channel, FrameStream, Reply, Request, Shown, WebApp
 
 # A second: pictures where somebody sees them, predictions where somebody reads them, and what the
 # last minute will be drawn from while nobody looks.
@@ -26,6 +28,8 @@ PREDICTIONS_A_SECOND: Final = 10.0
 SAMPLES_A_SECOND: Final = 4.0
 _FIGURES_S: Final = 1.0
 _SNAPSHOT_S: Final = 3.0
+# For the last picture to reach those who look, when the loop has ended.
+_LAST_S: Final = 0.5
 
 
 class Recorder(Protocol):
@@ -49,7 +53,6 @@ class ViewSink(Sink):
     """
 
     name = "view"
-    wants_frames = True
 
     def __init__(
         self,
@@ -67,38 +70,48 @@ class ViewSink(Sink):
         self._figures_s = 0.0
         self._unreadable = 0
         self._shots: deque[queue.SimpleQueue[CapturedFrame]] = deque()
+        self._recent = Recent()
         self.app = WebApp("view", Path(__file__).parent / "static")
         self._events = self.app.add_feed("/events", Channel(self._hello))
-        self._pictures = self.app.add_feed("/picture", FrameStream())
+        self._frames = FrameStream(PICTURES_A_SECOND)
+        self.app.add_feed("/frames", self._frames.pages)
+        self.app.add_feed("/picture", self._frames.plain)
         self.app.add("GET", "/snapshot", self._snapshot)
         self.app.add("POST", "/recording", self._switch)
 
-    def wants(self, event: Event) -> bool:
+    def wants(self, event: Event, frame: CapturedFrame | None = None) -> bool:
         """All but predictions beyond what anybody could follow, and those that nobody reads."""
         if not isinstance(event, PredictionEvent):
             return True
+        if frame is not None:
+            self._offer(event, frame)
         is_due = self._pace.is_due(self._a_second)
-        if self._events.is_watched or self._pictures.is_watched or self._shots:
-            return is_due or bool(self._shots)
+        if self._events.is_watched:
+            return is_due
         if is_due:  # noted here, which costs less than to wake a thread for it
             self._story.predict(event)
         return False
 
-    def handle(self, event: Event, frame: CapturedFrame | None = None) -> None:
-        """Tell whoever looks."""
+    def handle(self, event: Event, _frame: CapturedFrame | None = None) -> None:
+        """Tell whoever reads.
+
+        Raises:
+            SinkError: Pictures could not be made, for a reason of ours.
+        """
+        if self._frames.failure is not None:
+            raise SinkError(f"pictures cannot be shown: {self._frames.failure!r}")
         if not isinstance(event, PredictionEvent):
             told = self._story.note(event)
             self._events.send("event", told)
-        else:
-            self._story.predict(event)
-            if self._events.is_watched:
-                self._events.send("now", self._story.now())
-                self._tell_figures()
-            if frame is not None:
-                self._show(frame)
+            return
+        self._story.predict(event)
+        if self._events.is_watched:
+            self._events.send("now", self._story.now())
+            self._tell_figures()
 
     def close(self) -> None:
-        """Say that it is over, and serve no more."""
+        """Serve no more; who looks has been given the last picture."""
+        self._frames.settle(_LAST_S)
         self.stop_serving()
 
     @property
@@ -109,22 +122,35 @@ class ViewSink(Sink):
     @property
     def viewers(self) -> dict[str, int]:
         """How many look at `events` and at `pictures`."""
-        return {"events": self._events.viewers, "pictures": self._pictures.viewers}
+        return {"events": self._events.viewers, "pictures": self._frames.viewers}
 
     @property
     def _a_second(self) -> float:
-        if self._pictures.is_watched:
-            return PICTURES_A_SECOND
         return PREDICTIONS_A_SECOND if self._events.is_watched else SAMPLES_A_SECOND
 
-    def _show(self, frame: CapturedFrame) -> None:
+    def _offer(self, event: PredictionEvent, frame: CapturedFrame) -> None:
+        """This is the newest frame; it is made only where somebody looks."""
+        self._frames.offer(lambda: self._make(event, frame))
         while self._shots:
             self._shots.popleft().put(frame)
-        if self._pictures.is_watched:
-            try:
-                self._pictures.publish(to_shown_jpeg(frame))
-            except (PictureError, InvalidValueError):
-                self._unreadable += 1
+        if self._recent.size_bytes and not self._frames.is_watched:
+            self._recent.expire(self._frames.made_s)
+
+    def _make(self, event: PredictionEvent, frame: CapturedFrame) -> Shown | None:
+        """A picture, and what belongs to it."""
+        try:
+            jpeg = to_shown_jpeg(frame)
+        except (PictureError, InvalidValueError):
+            self._unreadable += 1
+            return None
+        self._recent.add(frame)
+        facts: dict[str, Any] = {"run": self._recent.run, "frame": frame.index}
+        facts["now"] = self._story.now_of(event)
+        if event.preprocessing is not None and frame.pixels is not None:
+            height, width = frame.pixels.shape[:2]
+            part = kept_part((height, width), event.preprocessing)
+            facts["kept"] = [round(share, 5) for share in part]
+        return Shown(jpeg, facts, self._recent.least_s(frame))
 
     def _tell_figures(self) -> None:
         now_s = time.monotonic()
@@ -148,15 +174,28 @@ class ViewSink(Sink):
     def _hello(self) -> list[tuple[str, Any]]:
         return [("state", self._story.to_json()), ("figures", self._to_figures())]
 
-    def _snapshot(self, _request: Request) -> Reply:
-        """The next frame, as large as the camera sends it."""
+    def _snapshot(self, request: Request) -> Reply:
+        """A frame as large as the camera sends it: the one that was seen, else the next."""
+        query = request.query
+        try:
+            frame = self._find(query) if "frame" in query else self._wait_for_next()
+        except FrameGoneError as gone:
+            return Reply.of_error(409, gone.problem, gone.hint)
+        return Reply.of_jpeg(to_jpeg(frame), time.strftime("edgecls-%Y%m%d-%H%M%S.jpg"))
+
+    def _find(self, query: Mapping[str, str]) -> CapturedFrame:
+        text = query["frame"]
+        if not (text.isascii() and text.isdecimal() and len(text) < 16):
+            raise InvalidValueError(f"{text!r} is no number of a frame")
+        return self._recent.find(query.get("run", ""), int(text))
+
+    def _wait_for_next(self) -> CapturedFrame:
         shot: queue.SimpleQueue[CapturedFrame] = queue.SimpleQueue()
         self._shots.append(shot)
         try:
-            frame = shot.get(timeout=_SNAPSHOT_S)
+            return shot.get(timeout=_SNAPSHOT_S)
         except queue.Empty:
             raise EdgeclsError("no frame comes", hint="see the state of the source") from None
-        return Reply.of_jpeg(to_jpeg(frame), time.strftime("edgecls-%Y%m%d-%H%M%S.jpg"))
 
     def _switch(self, request: Request) -> Reply:
         """Keep pictures, or keep none."""

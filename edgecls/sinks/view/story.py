@@ -83,6 +83,11 @@ class Story:
         with self._lock:
             return self._now()
 
+    def now_of(self, event: PredictionEvent) -> dict[str, Any]:
+        """What belongs to one frame: its prediction, and the steady label from it on."""
+        with self._lock:
+            return self._tell(event)
+
     def to_json(self) -> dict[str, Any]:
         """All of it; times of the past are seconds ago, as clocks of phones and boards differ."""
         now_s = self._clock()
@@ -101,11 +106,14 @@ class Story:
             }
 
     def _now(self) -> dict[str, Any]:
-        if self._last is None:
-            return {}
-        told = self._last.to_json()
-        told["steady"] = self._steady if self._last.steady else self._last.label
-        told["steady_s"] = round(self._clock() - self._steady_since_s, 1)
+        return {} if self._last is None else self._tell(self._last)
+
+    def _tell(self, event: PredictionEvent) -> dict[str, Any]:
+        told = event.to_json()
+        steady = event.steady or event.label
+        is_known = event.steady in ("", self._steady)
+        told["steady"] = steady
+        told["steady_s"] = round(self._clock() - self._steady_since_s, 1) if is_known else 0.0
         return told
 
 

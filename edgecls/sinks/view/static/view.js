@@ -2,14 +2,14 @@
 
 import { Chart } from "./chart.js";
 import { byId, clock, el, onKeys, percent, say, span, toast } from "./dom.js";
-import { ask, listen, pictures } from "./live.js";
+import { ask, frames, listen, save } from "./live.js";
 import { describe, describeDrift } from "./words.js";
 
 const UNKNOWN = "unknown";
 const KEPT_LINES = 50;
 const SILENT_MS = 3_000;
 
-const show = pictures(byId("picture"), "/picture");
+const show = frames(byId("picture"), "/frames", shown);
 const chart = new Chart(byId("line"), byId("turns"));
 const drifting = new Map();
 const troubles = new Map();
@@ -33,19 +33,13 @@ const handlers = {
     byId("log").replaceChildren();
     troubles.clear();
     for (const event of told.events) note(event);
-    if (told.now.event) handlers.now(told.now);
     tellTroubles();
   },
 
+  // Of frames that may not be on the screen: labels and scores come with their picture.
   now(told) {
     heardAt = performance.now();
-    say(byId("steady"), told.steady);
-    byId("steady").classList.toggle("unknown", told.steady === UNKNOWN);
-    say(byId("since"), told.steady_s < 1 ? "since just now" : `for ${span(told.steady_s)}`);
-    drawScores(told.predictions);
     chart.add(told.score, told.label);
-    say(byId("best"), `${told.label} ${percent(told.score)}`);
-    if (told.age_ms !== undefined) say(byId("age"), `${told.age_ms.toFixed(0)} ms`);
     tellSource();
   },
 
@@ -63,6 +57,33 @@ const handlers = {
     tellRecording(told.recording);
   },
 };
+
+/** What belongs to the frame that has just been put on the screen. */
+function shown({ frame, now, kept }) {
+  byId("now").dataset.frame = frame;
+  say(byId("steady"), now.steady);
+  byId("steady").classList.toggle("unknown", now.steady === UNKNOWN);
+  say(byId("since"), now.steady_s < 1 ? "since just now" : `for ${span(now.steady_s)}`);
+  drawScores(now.predictions);
+  say(byId("best"), `${now.label} ${percent(now.score)}`);
+  if (now.age_ms !== undefined) say(byId("age"), `${now.age_ms.toFixed(0)} ms`);
+  drawKept(kept ?? [0, 0, 1, 1]);
+  tellSource();
+}
+
+/** Outline what of the picture reaches the model, where that is not all of it. */
+function drawKept([x, y, width, height]) {
+  const { width: across, height: down } = byId("picture");
+  const outline = byId("kept");
+  const isAll = width > 0.999 && height > 0.999;
+  outline.toggleAttribute("hidden", isAll);
+  outline.setAttribute("viewBox", `0 0 ${across} ${down}`);
+  for (const line of outline.children) {
+    for (const [name, value] of Object.entries({ x: x * across, y: y * down, width: width * across, height: height * down })) {
+      line.setAttribute(name, value);
+    }
+  }
+}
 
 function note(event) {
   if (event.event === "source") source = event;
@@ -126,10 +147,12 @@ function tellSource() {
 }
 
 function drawVeil(isLost) {
+  const isBlank = byId("picture").hidden;
   const text = !isOpen ? "No connection to the board"
     : isLost ? "The source is lost; it is tried again and again"
-    : isPaused ? "Paused" : heardAt === 0 ? "No picture yet" : "";
+    : isPaused ? "Paused" : isBlank ? "No picture yet" : "";
   byId("veil").hidden = text === "";
+  byId("veil").classList.toggle("beside", !isBlank);
   say(byId("veil"), text);
 }
 
@@ -163,6 +186,22 @@ function togglePicture() {
   tellSource();
 }
 
+/** Save the frame that is on the screen, as large as the camera sent it. */
+async function takeSnapshot(event) {
+  event.preventDefault();
+  const { run, frame } = byId("picture").dataset;
+  if (frame === undefined) {
+    toast("there is no picture yet");
+    return;
+  }
+  try {
+    await save(`/snapshot?${new URLSearchParams({ run, frame })}`);
+  } catch (wrong) {
+    toast(wrong.message);
+  }
+}
+
+byId("snapshot").addEventListener("click", takeSnapshot);
 byId("record").addEventListener("click", toggleRecording);
 byId("pause").addEventListener("click", togglePicture);
 onKeys({ s: () => byId("snapshot").click(), r: toggleRecording, p: togglePicture });
@@ -173,6 +212,6 @@ listen("/events", handlers, (state) => {
   isOpen = state === "open";
   pill.className = `pill ${isOpen ? "good" : state === "lost" ? "bad" : ""}`;
   say(pill, { connecting: "connecting", open: "connected", lost: "connection lost", hidden: "hidden" }[state]);
-  show(isOpen && !isPaused);
+  if (state === "open" || state === "hidden") show(isOpen && !isPaused);
   tellSource();
 });
