@@ -112,4 +112,5 @@ def _watchdog_s(environment: Mapping[str, str]) -> float | None:
     if watched and watched != str(os.getpid()):
         return None
     microseconds = environment.get("WATCHDOG_USEC", "")
-    return int(microseconds) / 1e6 if microseconds.isdigit() and int(microseconds) else None
+    is_number = microseconds.isdecimal() and len(microseconds) < 20
+    return int(microseconds) / 1e6 if is_number and int(microseconds) else None

@@ -140,7 +140,7 @@ def parse_threads(text: str) -> list[int]:
         InvalidValueError: No list of whole numbers from 1 on.
     """
     parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() and int(part) >= 1 for part in parts):
+    if not all(part.isdecimal() and len(part) < 6 and int(part) >= 1 for part in parts):
         raise InvalidValueError(
             f"--threads is {text!r}, wanted whole numbers from 1 on", hint="such as 1,2,4"
         )

@@ -12,7 +12,7 @@ from edgecls.errors import InvalidValueError
 
 MAX_LABEL_CHARACTERS = 200
 # Coral and TensorFlow Lite ship label files whose lines are "index  name".
-_INDEXED_LINE = re.compile(r"\s*(\d+)[\s:,]+(\S.*)")
+_INDEXED_LINE = re.compile(r"\s*(\d{1,9})[\s:,]+(\S.*)")
 # Up to 0x9f: terminals obey the 8-bit control characters as they do the 7-bit ones.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufe00-\ufe0f\ufeff]")
