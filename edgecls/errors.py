@@ -2,7 +2,8 @@
 
 EdgeclsError
 ├── InvalidValueError          a value that no card, tensor or setting may have (ValueError)
-│   └── ShapeError             an array of another shape or dtype than promised
+│   ├── ShapeError             an array of another shape or dtype than promised
+│   └── TargetError            a place that must not be written to: others own it, or it is read
 ├── ModelFileError             a file that cannot be used as a model (ValueError)
 │   ├── DamagedModelError      it was a model, but its bytes have changed or are missing
 │   └── NotAClassifierError    a sound model that does something else
@@ -14,6 +15,7 @@ EdgeclsError
 ├── GoldenMismatchError        a board that does not reproduce the golden vectors (ValueError)
 ├── NotInstalledError          an optional part that is not installed (ImportError)
 ├── EngineError                an engine that failed to load or run a model (RuntimeError)
+│   └── FrameFailedError       an engine that failed on one frame, and is ready for the next
 ├── DeployError                a board that cannot be reached, or keeps its old model (OSError)
 ├── SourceError                a camera, stream or file that gives no frames (OSError)
 │   └── NoSuchSourceError      nothing that waiting for it could bring
@@ -64,6 +66,10 @@ class ShapeError(InvalidValueError):
     """An array of another shape or dtype than promised."""
 
 
+class TargetError(InvalidValueError):
+    """A file or folder that must not be written to: others made it, or the command reads it."""
+
+
 class ModelFileError(EdgeclsError, ValueError):
     """A file that cannot be used as a model."""
 
@@ -106,6 +112,10 @@ class NotInstalledError(EdgeclsError, ImportError):
 
 class EngineError(EdgeclsError, RuntimeError):
     """An engine that failed to load or to run a model."""
+
+
+class FrameFailedError(EngineError):
+    """An engine failed on one frame, or gave no numbers for it; it is ready for the next."""
 
 
 class DeployError(EdgeclsError, OSError):

@@ -11,6 +11,7 @@ from edgecls.console import ShowProgress
 from edgecls.contract.files import write_atomically
 from edgecls.contract.run import RunFolder
 from edgecls.errors import EdgeclsError, NotAClassifierError
+from edgecls.storage.targets import PAGE, check_file
 from edgecls_convert.attempt import Attempt, convert_once
 from edgecls_convert.calibration import CalibrationSet
 from edgecls_convert.forms import Target
@@ -175,6 +176,7 @@ def _write_page(
         return None
     # A folder that cannot be written to must not hide what is wrong with the model.
     with contextlib.suppress(EdgeclsError):
+        check_file(path, PAGE)  # a page of that name may be somebody's own
         write_atomically(path, content.encode())
         return path
     return None

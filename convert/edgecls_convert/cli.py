@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from edgecls.storage.targets import MODEL, Reads, Writes
 from edgecls_convert.coral_flags import CompiledFlag, EdgeTpuFlag, MinMappedFlag
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def convert(
             " file, with --edgetpu.",
             show_default="the latest in runs/train",
         ),
+        Reads("run"),
     ] = None,
     int8: Annotated[
         bool,
@@ -72,9 +74,11 @@ def convert(
             rich_help_panel=_FORM,
         ),
     ] = None,
-    output: Annotated[Path, typer.Option(help="Where to write the model file.")] = Path(
-        "model.tflite"
-    ),
+    output: Annotated[
+        Path,
+        typer.Option(help="Where to write the model file."),
+        Writes(MODEL),
+    ] = Path("model.tflite"),
     max_drop: Annotated[
         float,
         typer.Option(
@@ -114,6 +118,7 @@ def convert(
             help="Pictures, one folder a class: for a .keras file; or where those of a run are"
             " now.",
         ),
+        Reads("data"),
     ] = None,
     labels: Annotated[
         Path | None,
@@ -122,6 +127,7 @@ def convert(
             show_default="the folders' names in alphabetical order",
             rich_help_panel=_FOREIGN,
         ),
+        Reads("labels"),
     ] = None,
     rescale: Annotated[
         str | None,

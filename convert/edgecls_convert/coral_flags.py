@@ -7,6 +7,8 @@ from typing import Annotated, Final, TypeAlias
 
 import typer
 
+from edgecls.storage.targets import Reads
+
 _PANEL: Final = "Coral Edge TPU"
 
 EdgeTpuFlag: TypeAlias = Annotated[
@@ -34,4 +36,5 @@ CompiledFlag: TypeAlias = Annotated[
         " golden vectors are put in again.",
         rich_help_panel=_PANEL,
     ),
+    Reads("compiled"),
 ]

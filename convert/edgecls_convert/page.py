@@ -6,6 +6,7 @@ import html
 from collections.abc import Sequence
 from typing import Final
 
+from edgecls.storage.kinds import PAGE_MARK
 from edgecls_convert.layer_error import LayerError, worst_layers
 from edgecls_convert.parity import Comparison, top1_interval
 from edgecls_convert.remedies.outcome import Outcome
@@ -38,7 +39,8 @@ def draw_page(
     parts = [_accuracy(comparison), _remedies(outcomes), _layers(layers), _classes(comparison)]
     title = f"Conversion to {html.escape(comparison.form)}"
     return (
-        '<!doctype html>\n<html lang="en"><meta charset="utf-8">\n'
+        '<!doctype html>\n<html lang="en"><meta charset="utf-8">'
+        f"{PAGE_MARK}\n"
         '<meta http-equiv="Content-Security-Policy"'
         " content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
         f"<title>{title}</title><style>{_STYLE}</style>\n<h1>{title}</h1>\n"

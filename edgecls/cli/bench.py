@@ -11,6 +11,7 @@ import typer
 from edgecls.cli.options import JsonOption, ModelOption
 from edgecls.cli.profiles import ProfileOption, find_defaults
 from edgecls.console import json_line, printable, progress
+from edgecls.storage.targets import Reads
 
 if TYPE_CHECKING:
     from edgecls.bench import Configuration, Measurement
@@ -37,6 +38,7 @@ def bench(
     data: Annotated[
         Path | None,
         typer.Option("--data", help="Pictures: measure decoding and preparing them, too."),
+        Reads("pictures"),
     ] = None,
     is_search: Annotated[
         bool, typer.Option("--find-threads", help="Recommend a number of threads.")

@@ -90,6 +90,7 @@ from edgecls.cli.source import (
 )
 from edgecls.cli.view import ViewChoices, connect_view, open_view
 from edgecls.cli.web import HostNameOption, TokenFileOption, ViewOption
+from edgecls.storage.targets import Reads
 
 if TYPE_CHECKING:
     from edgecls.classifier import Classifier
@@ -112,6 +113,7 @@ def camera(
             " fake:digits, fake:colors.",
             show_default="the profile's, else 0",
         ),
+        Reads("source"),
     ] = None,
     profile: ProfileOption = None,
     labels: LabelsOption = None,

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import typer
 
+from edgecls.storage.targets import Reads
+
 if TYPE_CHECKING:
     from edgecls.classifier import Classifier
     from edgecls.contract.labels import Labels
@@ -25,6 +27,7 @@ ShadowOption: TypeAlias = Annotated[
         help="Run this model beside the live one and compare what they say.",
         rich_help_panel=_PANEL,
     ),
+    Reads("model"),
 ]
 ShadowEveryOption: TypeAlias = Annotated[
     int,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import sys
 import threading
@@ -27,6 +26,7 @@ from edgecls.cli.options import (
     open_classifier,
 )
 from edgecls.console import json_line, printable, progress
+from edgecls.storage.targets import GUESSES, Reads, Writes
 
 if TYPE_CHECKING:
     from edgecls.batch import FileResult
@@ -39,6 +39,7 @@ def classify(
     files: Annotated[
         list[Path],
         typer.Argument(help="Pictures, folders of them, or - for names on standard input."),
+        Reads("pictures"),
     ],
     model: ModelOption,
     labels: LabelsOption = None,
@@ -47,6 +48,7 @@ def classify(
     csv_file: Annotated[
         Path | None,
         typer.Option("--csv", help="Write a table to this file instead of lines to stdout."),
+        Writes(GUESSES),
     ] = None,
     is_null_separated: Annotated[
         bool,
@@ -164,6 +166,7 @@ def _print_result(result: FileResult) -> None:
 
 
 def _open_csv(stack: ExitStack, path: Path, top_k: int) -> Callable[[FileResult], None]:
+    from edgecls.contract.tables import to_row
     from edgecls.errors import EdgeclsError
 
     def attempt(action: Callable[..., _T], *arguments: Any) -> _T:
@@ -178,13 +181,12 @@ def _open_csv(stack: ExitStack, path: Path, top_k: int) -> Callable[[FileResult]
     # Line by line, so that what is done is kept whatever happens; an odd name stays UTF-8.
     file = attempt(lambda: path.open("w", 1, "utf-8", "backslashreplace", ""))
     stack.callback(attempt, file.close)
-    rows = csv.writer(file, lineterminator="\n")
 
     def write(result: FileResult) -> None:
         cells = [cell for p in result.predictions for cell in (p.label, f"{p.score:.4f}")]
         cells += [""] * (2 * top_k - len(cells))
-        attempt(rows.writerow, [str(result.path), result.error, *cells])
+        attempt(file.write, to_row([str(result.path), result.error, *cells], "\n"))
 
     named = [f"{what}_{n}" for n in range(1, top_k + 1) for what in ("label", "score")]
-    attempt(rows.writerow, ["file", "error", *named])
+    attempt(file.write, to_row(["file", "error", *named], "\n"))
     return write

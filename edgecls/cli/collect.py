@@ -30,6 +30,7 @@ from edgecls.cli.web import (
     warn,
 )
 from edgecls.console import json_line, printable
+from edgecls.storage.targets import DATA_SET, Reads, Writes
 
 if TYPE_CHECKING:
     from edgecls.collect.app import CollectApp
@@ -39,7 +40,9 @@ if TYPE_CHECKING:
 
 def collect(
     folder: Annotated[
-        Path, typer.Argument(help="The data set; made if it is missing.", metavar="DIR")
+        Path,
+        typer.Argument(help="The data set; made if it is missing.", metavar="DIR"),
+        Writes(DATA_SET),
     ] = Path("pictures"),
     labels: Annotated[
         str,
@@ -54,6 +57,7 @@ def collect(
             " fake:digits.",
             show_default="the board's profile's, else 0",
         ),
+        Reads("source"),
     ] = None,
     rotate: RotateOption = 0,
     flip: FlipOption = "none",

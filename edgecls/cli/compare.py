@@ -17,6 +17,7 @@ from edgecls.cli.options import (
     open_classifier,
 )
 from edgecls.console import json_line, printable, progress
+from edgecls.storage.targets import Reads
 
 if TYPE_CHECKING:
     from edgecls.comparison import ModelComparison, PairedCount
@@ -27,9 +28,21 @@ _LEVEL: Final = 0.05
 
 
 def compare(
-    model_a: Annotated[Path, typer.Argument(metavar="A", help="A model file (.tflite).")],
-    model_b: Annotated[Path, typer.Argument(metavar="B", help="Another one.")],
-    data: Annotated[str, typer.Argument(help="Labelled pictures, as for 'edgecls evaluate'.")],
+    model_a: Annotated[
+        Path,
+        typer.Argument(metavar="A", help="A model file (.tflite)."),
+        Reads("model"),
+    ],
+    model_b: Annotated[
+        Path,
+        typer.Argument(metavar="B", help="Another one."),
+        Reads("model"),
+    ],
+    data: Annotated[
+        str,
+        typer.Argument(help="Labelled pictures, as for 'edgecls evaluate'."),
+        Reads("data"),
+    ],
     labels: LabelsOption = None,
     shown: Annotated[
         int, typer.Option("--show", min=0, help="Name so many pictures that changed.")

@@ -12,6 +12,7 @@ import typer
 
 from edgecls.cli.options import JsonOption
 from edgecls.console import json_line, printable, progress
+from edgecls.storage.targets import Reads
 
 if TYPE_CHECKING:
     from edgecls.deploy import Place, Proven
@@ -24,9 +25,11 @@ def deploy(
     boards: Annotated[
         list[str], typer.Argument(metavar="BOARD...", help="user@board, or a name that ssh knows.")
     ],
-    model: Annotated[Path, typer.Option("--model", "-m", help="The model file (.tflite).")] = Path(
-        "model.tflite"
-    ),
+    model: Annotated[
+        Path,
+        typer.Option("--model", "-m", help="The model file (.tflite)."),
+        Reads("model"),
+    ] = Path("model.tflite"),
     service: Annotated[
         bool, typer.Option("--service", help="Restart the board's service with the model.")
     ] = False,
@@ -35,7 +38,9 @@ def deploy(
     ] = False,
     port: Annotated[int | None, typer.Option("--port", "-p", help="Of the board's ssh.")] = None,
     identity: Annotated[
-        Path | None, typer.Option("--identity", "-i", help="A private key for ssh.")
+        Path | None,
+        typer.Option("--identity", "-i", help="A private key for ssh."),
+        Reads("key"),
     ] = None,
     path: Annotated[
         str, typer.Option("--path", help="The model's folder on the board.")

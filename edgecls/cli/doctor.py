@@ -12,6 +12,7 @@ from edgecls.cli.coral import no_coral, print_coral
 from edgecls.cli.options import JsonOption, print_warnings
 from edgecls.cli.profiles import ProfileOption
 from edgecls.console import json_line, printable
+from edgecls.storage.targets import Reads
 
 if TYPE_CHECKING:
     from edgecls.contract.modelfile import ModelFile
@@ -26,6 +27,7 @@ def doctor(
     model: Annotated[
         Path | None,
         typer.Option("--model", "-m", help="Is this model for this machine, too?"),
+        Reads("model"),
     ] = None,
     source: Annotated[
         str | None,
@@ -34,6 +36,7 @@ def doctor(
             "-s",
             help="What the camera loop will read; a network camera needs no other.",
         ),
+        Reads("source"),
     ] = None,
     profile: ProfileOption = None,
     as_json: JsonOption = False,

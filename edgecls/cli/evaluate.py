@@ -21,6 +21,7 @@ from edgecls.cli.options import (
     open_classifier,
 )
 from edgecls.console import json_line, printable, progress
+from edgecls.storage.targets import Reads
 
 if TYPE_CHECKING:
     from edgecls.evaluation import Evaluation
@@ -35,6 +36,7 @@ def evaluate(
             help="'digits' (the 1,000 held-out ones), or a folder with one folder a class,"
             " named by label or by class number."
         ),
+        Reads("data"),
     ],
     model: ModelOption,
     labels: LabelsOption = None,

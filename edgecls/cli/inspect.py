@@ -17,6 +17,7 @@ from edgecls.cli.options import (
     print_warnings,
 )
 from edgecls.console import json_line, printable
+from edgecls.storage.targets import Reads
 
 if TYPE_CHECKING:
     from edgecls.contract.modelfile import ModelFile
@@ -27,7 +28,11 @@ _TABLE_ROWS: Final = 40
 
 
 def inspect(
-    model: Annotated[Path, typer.Argument(help="The model file (.tflite).")],
+    model: Annotated[
+        Path,
+        typer.Argument(help="The model file (.tflite)."),
+        Reads("model"),
+    ],
     labels: LabelsOption = None,
     has_all_operators: Annotated[
         bool,

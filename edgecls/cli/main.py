@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from edgecls import __version__
+from edgecls.cli.declared import refuse_targets
 from edgecls.cli.grouped import GroupedCommand
 from edgecls.cli.service import tell_failure
 from edgecls.console import printable, silence_libraries
@@ -210,6 +211,7 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def run(*args: Any, **options: Any) -> None:
         try:
+            refuse_targets(command, options)
             command(*args, **options)
         except (typer.Exit, typer.BadParameter):
             raise

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from edgecls.storage.targets import Reads
+
 if TYPE_CHECKING:
     from edgecls.classifier import Classifier
     from edgecls.contract.labels import Labels
@@ -15,11 +17,12 @@ if TYPE_CHECKING:
     from edgecls.runtimes.accelerator import Accelerator
 
 ModelOption: TypeAlias = Annotated[
-    Path, typer.Option("--model", "-m", help="The model file (.tflite).")
+    Path, typer.Option("--model", "-m", help="The model file (.tflite)."), Reads("model")
 ]
 LabelsOption: TypeAlias = Annotated[
     Path | None,
     typer.Option("--labels", help="Label file, for a model that carries none: one name a line."),
+    Reads("labels"),
 ]
 RuntimeOption: TypeAlias = Annotated[
     str, typer.Option("--runtime", help="Engine: auto, litert, tflite_runtime, edgetpu or fake.")

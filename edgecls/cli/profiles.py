@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeAlias
 import typer
 
 from edgecls.console import printable
+from edgecls.storage.targets import Reads
 
 if TYPE_CHECKING:
     from edgecls.classifier import Classifier
@@ -23,6 +24,7 @@ ProfileOption: TypeAlias = Annotated[
         help="Board to take defaults from: a name such as raspberry-pi-4b, or a .toml file.",
         show_default="the detected one",
     ),
+    Reads("profile"),
 ]
 BoardThreadsOption: TypeAlias = Annotated[
     int | None,

@@ -32,6 +32,7 @@ from edgecls.cli.options import (
     open_classifier,
 )
 from edgecls.console import json_line, progress
+from edgecls.storage.targets import Reads
 
 if TYPE_CHECKING:
     from edgecls.decision import DecisionSettings
@@ -39,11 +40,16 @@ if TYPE_CHECKING:
 
 
 def replay(
-    recording: Annotated[str, typer.Argument(help="A video file.")],
+    recording: Annotated[
+        str,
+        typer.Argument(help="A video file."),
+        Reads("video"),
+    ],
     model: ModelOption,
     truth: Annotated[
         Path | None,
         typer.Option("--truth", help="Table of what it shows: time,label (or frame,label)."),
+        Reads("table"),
     ] = None,
     is_comparison: Annotated[
         bool, typer.Option("--compare", help="Try several settings of the smoothing.")

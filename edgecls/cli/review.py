@@ -20,6 +20,7 @@ from edgecls.cli.web import (
     warn,
 )
 from edgecls.console import json_line, progress
+from edgecls.storage.targets import DATA_SET, Reads, Sorts, Writes
 
 if TYPE_CHECKING:
     from edgecls.classifier import Classifier
@@ -37,6 +38,7 @@ def review(
             help="A folder of 'camera --record', of 'label' (runs/label/1), or of any pictures.",
             metavar="DIR",
         ),
+        Sorts("pictures"),
     ],
     into: Annotated[
         Path | None,
@@ -45,10 +47,12 @@ def review(
             help="The data set that accepted pictures join; 'pictures', or the one that was named"
             " when they were proposed.",
         ),
+        Writes(DATA_SET),
     ] = None,
     model: Annotated[
         Path | None,
         typer.Option("--model", "-m", help="Ask this model now, and not whoever recorded them."),
+        Reads("model"),
     ] = None,
     labels: LabelsOption = None,
     runtime: RuntimeOption = "auto",
@@ -79,11 +83,11 @@ def review(
         _print_emptied(empty_trash(folder), as_json=as_json)
         return
     found = find_pictures(folder)
+    found.wrong.tell(warn)
     goal = into or found.into or Path("pictures")
     classifier = _open_model(model, labels, runtime)
     with closing(_open_set(goal, found)) as collection:
         gallery, groups, names = _look(found, classifier)
-    found.wrong.tell(warn)
         if classifier is not None:
             names = classifier.labels.names
             classifier.close()

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Final, NamedTuple, TypeAlias
 
 import typer
 
+from edgecls.storage.targets import EVENTS, FRAMES, RECORDING, Reads, Writes
+
 if TYPE_CHECKING:
     from edgecls.classifier import Classifier
     from edgecls.contract.events import SummaryEvent
@@ -24,6 +26,7 @@ _PANEL: Final = "Outputs"
 JsonlOption: TypeAlias = Annotated[
     Path | None,
     typer.Option("--jsonl", help="Append the events to this file, too.", rich_help_panel=_PANEL),
+    Writes(EVENTS),
 ]
 JsonlMaxOption: TypeAlias = Annotated[
     float,
@@ -48,6 +51,7 @@ CsvOption: TypeAlias = Annotated[
         help="Append a row for each classified frame to this table.",
         rich_help_panel=_PANEL,
     ),
+    Writes(FRAMES),
 ]
 MqttOption: TypeAlias = Annotated[
     str | None,
@@ -64,6 +68,7 @@ MqttPasswordOption: TypeAlias = Annotated[
         help="File with the broker's password; else EDGECLS_MQTT_PASSWORD.",
         rich_help_panel=_PANEL,
     ),
+    Reads("password"),
 ]
 MqttCaOption: TypeAlias = Annotated[
     Path | None,
@@ -72,6 +77,7 @@ MqttCaOption: TypeAlias = Annotated[
         help="Certificates to trust for mqtts://, else the system's.",
         rich_help_panel=_PANEL,
     ),
+    Reads("certificates"),
 ]
 MqttDiscoveryOption: TypeAlias = Annotated[
     str,
@@ -86,6 +92,7 @@ RecordOption: TypeAlias = Annotated[
     typer.Option(
         "--record", help="Keep pictures here, in a folder for each label.", rich_help_panel=_PANEL
     ),
+    Writes(RECORDING),
 ]
 RecordWhenOption: TypeAlias = Annotated[
     str,
@@ -195,7 +202,7 @@ def parse_size(text: str) -> int:
     """Bytes of `2GB`, `500M`, `1.5 TB` or `0`."""
     from edgecls.errors import InvalidValueError
 
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:I?B)?", text.strip().upper())
+    found = re.fullmatch(r"(\d{1,18}(?:\.\d{1,18})?)\s*([KMGT]?)(?:I?B)?", text.strip().upper())
     if found is None:
         raise InvalidValueError(f"{text!r} is not a size", hint="for example: 500MB, 2GB, 0")
     return int(float(found[1]) * _UNITS[found[2]])

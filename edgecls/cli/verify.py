@@ -17,13 +17,18 @@ from edgecls.cli.options import (
     print_warnings,
 )
 from edgecls.console import json_line
+from edgecls.storage.targets import Reads
 
 if TYPE_CHECKING:
     from edgecls.verification import Verification
 
 
 def verify(
-    model: Annotated[Path, typer.Argument(help="The model file (.tflite).")],
+    model: Annotated[
+        Path,
+        typer.Argument(help="The model file (.tflite)."),
+        Reads("model"),
+    ],
     as_json: JsonOption = False,
     runtime: RuntimeOption = "auto",
     threads: ThreadsOption = 1,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 import typer
 
 from edgecls.console import printable
+from edgecls.storage.targets import TOKEN, Writes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +52,7 @@ TokenFileOption: TypeAlias = Annotated[
         help="The page's token, made if it is missing; given, it is wanted on loopback, too.",
         rich_help_panel=_PANEL,
     ),
+    Writes(TOKEN),
 ]
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, get_args
 
 from edgecls.contract.card import ModelCard
 from edgecls.contract.files import write_atomically, write_json
+from edgecls.contract.tables import SPLIT_COLUMNS, restore, to_table
 from edgecls.errors import EdgeclsError, InvalidValueError, RunError
 
 RUNS: Final = Path("runs/train")
@@ -66,9 +67,12 @@ class RunFolder:
         """Which picture was used for what."""
         rows = csv.reader(io.StringIO(self._read("split.csv"), newline=""))
         try:
-            if next(rows, None) != ["name", "label", "subset"]:
+            if next(rows, None) != list(SPLIT_COLUMNS):
                 raise RunError(f"'{self.path}/split.csv' does not begin with name,label,subset")
-            return [SplitEntry(name, label, subset) for name, label, subset in rows]  # type: ignore[arg-type]  # refused there
+            return [
+                SplitEntry(restore(name), restore(label), subset)  # type: ignore[arg-type]  # refused there
+                for name, label, subset in rows
+            ]
         except RunError:
             raise
         except (ValueError, csv.Error) as wrong:
@@ -84,12 +88,9 @@ class RunFolder:
 
     def save_split(self, entries: Sequence[SplitEntry]) -> None:
         """Write `split.csv`."""
-        text = io.StringIO(newline="")
-        rows = csv.writer(text)
-        rows.writerow(["name", "label", "subset"])
-        rows.writerows([entry.name, entry.label, entry.subset] for entry in entries)
+        rows = ((entry.name, entry.label, entry.subset) for entry in entries)
         # A file name that is not UTF-8 keeps its bytes.
-        content = text.getvalue().encode("utf-8", "surrogateescape")
+        content = to_table(SPLIT_COLUMNS, rows).encode("utf-8", "surrogateescape")
         write_atomically(self.path / "split.csv", content)
 
     def _read(self, name: str) -> str:

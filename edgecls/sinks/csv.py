@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Final
 
 from edgecls.contract.events import Event, PredictionEvent
 from edgecls.contract.moment import to_moment
+from edgecls.contract.tables import FRAME_COLUMNS, to_row
 from edgecls.imaging.captured import CapturedFrame
 from edgecls.sinks import Sink
 from edgecls.storage.journal import Journal, LineFormat
 from edgecls.storage.outage import Outage
 
-COLUMNS: Final = ("time", "frame", "label", "score", "steady", "age_ms", "file", "truth")
 _FIRST_CLOCK_S: Final = 1e9  # in 2001; no recording is that long
-# What makes a spreadsheet take a cell for a formula; source: OWASP, "CSV Injection".
-_FORMULA: Final = tuple("=+-@\t\r")
 
 
 class CsvSink(Sink):
@@ -37,7 +33,7 @@ class CsvSink(Sink):
     def __init__(self, path: Path, tell: Callable[[str], None] = lambda _: None) -> None:
         self.name = str(path)
         # Rows end with CR LF (RFC 4180) and cells hold no CR, so a torn row is known as one.
-        header = to_row(COLUMNS)
+        header = to_bytes(FRAME_COLUMNS)
         lines = LineFormat(begins=b"", header=header, end=b"\r\n")
         self._journal = Journal(path, lines)
         self._outage = Outage(self.name, tell)
@@ -47,7 +43,7 @@ class CsvSink(Sink):
     def handle(self, event: Event, _frame: CapturedFrame | None = None) -> None:
         """Write a row, or count it as missed."""
         if isinstance(event, PredictionEvent):
-            row = to_row(_cells_of(event))
+            row = to_bytes(_cells_of(event))
             self._outage.attempt(lambda: self._journal.append(row))
 
     def close(self) -> None:
@@ -60,20 +56,14 @@ class CsvSink(Sink):
         return {"errors": self._outage.missed}
 
 
-def to_row(cells: Sequence[str]) -> bytes:
-    """A row as UTF-8; text that a spreadsheet would run as a formula gets an apostrophe before it.
+def to_bytes(cells: Sequence[str]) -> bytes:
+    """A row as UTF-8, defused as `to_row` does.
 
-    Line feeds stay, in quotes; carriage returns become line feeds. A name that is not UTF-8 is
-    shown with backslashes.
+    Line feeds stay, in quotes; carriage returns become line feeds, so that CR LF ends a row and
+    nothing else. A name that is not UTF-8 is shown with backslashes.
     """
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\r\n").writerow([_defuse(cell) for cell in cells])
-    return out.getvalue().encode("utf-8", "backslashreplace")
-
-
-def _defuse(cell: str) -> str:
-    text = cell.replace("\r\n", "\n")
-    return (f"'{text}" if text.startswith(_FORMULA) else text).replace("\r", "\n")
+    plain = [cell.replace("\r\n", "\n").replace("\r", "\n") for cell in cells]
+    return to_row(plain).encode("utf-8", "backslashreplace")
 
 
 def _cells_of(event: PredictionEvent) -> Sequence[str]:

@@ -144,7 +144,7 @@ def test_without_a_folder_it_says_what_makes_one(cli: Cli, tmp_path: Path) -> No
 def test_the_folder_itself_can_be_no_data_set(cli: Cli, folder: Path) -> None:
     result = cli("review", folder, "--into", folder)
     assert result.exit_code == 1
-    assert "one of the two lies in the other" in result.stderr
+    assert "is what DIR reads" in result.stderr
 
 
 def test_the_trash_is_emptied_when_asked(cli: Cli, folder: Path, tmp_path: Path) -> None:

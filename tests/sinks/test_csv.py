@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from edgecls.errors import SinkError
-from edgecls.sinks.csv import COLUMNS, CsvSink
+from edgecls.contract.tables import FRAME_COLUMNS
+from edgecls.sinks.csv import CsvSink
 from tests.support.frames import change, prediction
 
 
@@ -50,7 +51,7 @@ def test_the_header_stands_once_however_often_it_is_opened(path: Path) -> None:
         sink = CsvSink(path)
         sink.handle(prediction(number))
         sink.close()
-    assert path.read_text().count(",".join(COLUMNS)) == 1
+    assert path.read_text().count(",".join(FRAME_COLUMNS)) == 1
     assert [row["frame"] for row in rows(path)] == ["0", "1", "2"]
 
 

@@ -321,7 +321,7 @@ def test_a_quarantine_overwrites_nothing(seeded, tmp_path):
     before = contents(data)
     result = run(data, "--no-suspects", "--quarantine", removed)
     assert result.exit_code == 1
-    assert "is already there, nothing was moved" in result.stderr
+    assert "is a folder of labelled pictures" in result.stderr
     assert contents(data) == before
     assert contents(removed) == {"box/empty.jpg": b"precious"}
 

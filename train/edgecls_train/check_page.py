@@ -14,6 +14,7 @@ from edgecls.imaging.decode import Frame
 from edgecls.imaging.opencv import cv2
 from edgecls.imaging.prepare import prepare
 from edgecls.pictures import PictureSet
+from edgecls.storage.kinds import PAGE_MARK
 from edgecls_train.check import Checkup
 from edgecls_train.evidence import Problem
 from edgecls_train.report.markup import (
@@ -70,7 +71,7 @@ def build_check_page(pictures: PictureSet, checkup: Checkup) -> str:
     style = files("edgecls_train.report").joinpath("style.css").read_text(encoding="utf-8")
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f'{PAGE_MARK}<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)}</title>\n<style>\n{style}{_STYLE}</style>\n</head>\n<body>\n"
         f"<main>\n{body}\n<footer>Written by edgecls {edgecls.__version__}.</footer>\n"
         "</main>\n</body>\n</html>\n"

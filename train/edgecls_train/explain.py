@@ -17,6 +17,7 @@ from edgecls.contract.run import RunFolder
 from edgecls.errors import InvalidValueError, ModelFileError
 from edgecls.imaging.decode import Frame
 from edgecls.imaging.prepare import Image, prepare
+from edgecls.storage.kinds import mark_drawing
 from edgecls.tempering import temper
 from edgecls_train.backend import load_keras
 from edgecls_train.heatmap import GradCam, HeatMap, occlusion_map, occlusion_positions, overlay
@@ -59,7 +60,7 @@ class Explained:
         title = f"{self.label} {self.score:.1%}"
         if self.label != self.best:
             title += f" (the answer is {self.best} {self.best_score:.1%})"
-        return draw_pair(self.image, overlay(self.image, self.heat), title)
+        return mark_drawing(draw_pair(self.image, overlay(self.image, self.heat), title))
 
 
 class Explainer:

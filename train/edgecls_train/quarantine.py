@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from edgecls.contract.tables import MOVE_COLUMNS, to_row
 from edgecls.errors import DatasetError, EdgeclsError
 from edgecls.pictures import PictureSet
+from edgecls.storage.kinds import is_moves, read_head
+from edgecls.storage.targets import QUARANTINE, Target, check_targets
 from edgecls_train.evidence import Problem
 
 RECORD: Final = "moves.csv"
@@ -50,6 +52,8 @@ def plan_moves(
         for name in problem.spare:
             kinds.setdefault(name, problem.kind)
     _refuse_inside(pictures, folder)
+    check_targets([Target("--quarantine", folder, QUARANTINE)])
+    _refuse_foreign_record(folder / RECORD)
     moves = []
     for name, kind in kinds.items():
         source = pictures.find_file(where[name])
@@ -80,13 +84,11 @@ def move_files(moves: tuple[Move, ...], folder: Path) -> None:
     record = folder / RECORD
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        is_new = not record.exists()
         with record.open("a", newline="", encoding="utf-8", errors="surrogateescape") as file:
-            rows = csv.writer(file)
-            if is_new:
-                rows.writerow(["from", "to", "kind"])
+            if not file.tell():
+                file.write(to_row(MOVE_COLUMNS))
             for move in moves:
-                rows.writerow([move.source, move.target, move.kind])
+                file.write(to_row((str(move.source), str(move.target), move.kind)))
                 file.flush()
                 move.target.parent.mkdir(parents=True, exist_ok=True)
                 _move(move)
@@ -101,6 +103,21 @@ def _move(move: Move) -> None:
     if os.path.lexists(move.target):  # it appeared a moment ago
         raise FileExistsError(0, "it is already there", str(move.target))
     shutil.move(move.source, move.target)
+
+
+def _refuse_foreign_record(record: Path) -> None:
+    """Refuse to add lines to a table that no quarantine has begun."""
+    try:
+        is_foreign = not is_moves(read_head(record)) if os.path.getsize(record) else False
+    except FileNotFoundError:
+        return
+    except OSError as wrong:
+        raise EdgeclsError(f"'{record}' cannot be read: {wrong.strerror}") from wrong
+    if is_foreign:
+        raise EdgeclsError(
+            f"'{record}' is there and is not the table of a quarantine, nothing was moved",
+            hint="choose an empty folder for --quarantine",
+        )
 
 
 def _place(folder: Path, name: str) -> Path:

@@ -29,6 +29,7 @@ from edgecls.contract.modelfile import (
 )
 from edgecls.contract.structure import Structure, read_structure
 from edgecls.errors import InvalidValueError, ModelFileError
+from edgecls.storage.targets import MODEL, check_file
 from edgecls_convert.edgetpu.compiler import (
     COMPILE_LIMIT_S,
     SUFFIX,
@@ -119,6 +120,7 @@ def make_edgetpu_form(
         ModelFileError: It is compiled already, too little of it would be mapped, or the compiler
             refuses it.
         EngineError: The compiler crashed or hung.
+        TargetError: What lies where the compiled file is to be is somebody's own.
         EdgeclsError: The compiled file cannot be written.
     """
     model = load_model_file(path)
@@ -129,6 +131,9 @@ def make_edgetpu_form(
         )
     estimate = estimate_mapping(model.flatbuffer, model.structure)
     check_mapping(estimate, min_mapped)
+    output = path.with_name(f"{path.stem}{SUFFIX}{path.suffix}")
+    if not model.assumptions and not _is_same(output, compiled):
+        check_file(output, MODEL)
     if compiled is not None:
         content, log = read_regular_file(compiled, MAX_MODEL_BYTES, ModelFileError), None
     elif compiler := find_compiler():
@@ -141,8 +146,7 @@ def make_edgetpu_form(
             f" least {min_mapped:g}%",
             hint="see its reasons without --min-mapped",
         )
-    output = path.with_name(f"{path.stem}{SUFFIX}{path.suffix}")
-    needs = _write_compiled(output, content, model, path, log)
+    needs = _write_compiled(output, content, model, path, log, compiled)
     differences = tuple(find_differences(log, estimate)) if log else ()
     return EdgeTpuForm(estimate, Compilation(output, needs, log, differences))
 
@@ -173,7 +177,12 @@ def check_edgetpu_choice(form: str, min_mapped: float, *, is_chosen: bool) -> No
 
 
 def _write_compiled(
-    output: Path, content: bytes, model: ModelFile, path: Path, log: CompilerLog | None
+    output: Path,
+    content: bytes,
+    model: ModelFile,
+    path: Path,
+    log: CompilerLog | None,
+    compiled: Path | None,
 ) -> Compiled:
     """Put labels, card and golden vectors in again, which the compiler leaves out."""
     flatbuffer = _without_attachments(content)
@@ -186,7 +195,9 @@ def _write_compiled(
         )
     _check_same(structure, model.structure)
     if model.assumptions:  # a model of others: what is known of it goes along, and nothing more
-        write_atomically(output, _with_attachments(flatbuffer, path))
+        content = _with_attachments(flatbuffer, path)
+        _refuse_other(output, content, compiled)
+        write_atomically(output, content)
         return needs
     origin: dict[str, Any] = {
         "compiled_from": hashlib.sha256(model.flatbuffer).hexdigest(),
@@ -197,6 +208,19 @@ def _write_compiled(
     card = dataclasses.replace(model.card, provenance={**model.card.provenance, "edgetpu": origin})
     write_model_file(output, flatbuffer, card, model.golden)
     return needs
+
+
+def _is_same(output: Path, compiled: Path | None) -> bool:
+    """Whether what was compiled elsewhere lies where the form with its card is to be."""
+    return compiled is not None and output.exists() and output.samefile(compiled)
+
+
+def _refuse_other(output: Path, content: bytes, compiled: Path | None) -> None:
+    """Refuse to write over a compiled file of others, which no card tells from ours."""
+    if _is_same(output, compiled):
+        return
+    if not (output.is_file() and output.read_bytes() == content):
+        check_file(output, MODEL)
 
 
 def _check_same(compiled: Structure, model: Structure) -> None:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from edgecls.errors import EdgeclsError
 from edgecls.imaging.opencv import cv2
+from edgecls.storage.kinds import mark_drawing
 from edgecls_train.augment.change import augment
 from edgecls_train.augment.mixing import mix
 from edgecls_train.losses import to_shares
@@ -44,7 +45,7 @@ def draw_sheet(images: Images, recipe: Recipe) -> bytes:
     is_encoded, content = cv2.imencode(".png", cv2.cvtColor(sheet, code))
     if not is_encoded:
         raise EdgeclsError("the sheet of augmented images cannot be encoded as PNG")
-    return bytes(content)
+    return mark_drawing(bytes(content))
 
 
 def pick_examples(targets: npt.NDArray[np.int64], count: int = _ROWS) -> list[int]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgecls.console import json_line, printable, progress
+from edgecls.storage.targets import PAGE, QUARANTINE, Reads, Writes
 
 if TYPE_CHECKING:
     from edgecls_train.check import Checkup
@@ -27,10 +28,12 @@ def check(
             " test), a .csv of path,label[,subset], 'digits' or 'fashion-mnist'.",
             show_default=False,
         ),
+        Reads("data"),
     ],
     html: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write a page that shows the pictures."),
+        Writes(PAGE),
     ] = None,
     quarantine: Annotated[
         Path | None,
@@ -38,6 +41,7 @@ def check(
             metavar="DIR",
             help="Move unreadable, small and surplus pictures there, under the same names.",
         ),
+        Writes(QUARANTINE),
     ] = None,
     suspects: Annotated[
         bool,

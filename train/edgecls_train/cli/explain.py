@@ -12,19 +12,27 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgecls.console import json_line, printable, progress
+from edgecls.storage.targets import EXPLAINED, Reads, Writes
 
 if TYPE_CHECKING:
     from edgecls_train.explain import Explainer, Method
 
 
 def explain(
-    files: Annotated[list[Path], typer.Argument(help="Pictures, or folders of them.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="Pictures, or folders of them."),
+        Reads("pictures"),
+    ],
     model: Annotated[
         Path,
         typer.Option("--model", "-m", help="A run folder, its model.keras, or a .tflite file."),
+        Reads("model"),
     ],
     out: Annotated[
-        Path, typer.Option(metavar="DIR", help="Where the explained pictures are written.")
+        Path,
+        typer.Option(metavar="DIR", help="Where the explained pictures are written."),
+        Writes(EXPLAINED),
     ] = Path("explained"),
     label: Annotated[
         str | None,
@@ -54,6 +62,7 @@ def explain(
     """
     from edgecls.errors import EdgeclsError, InvalidValueError, PictureError
     from edgecls.pictures.folder import find_pictures
+    from edgecls.storage.targets import DRAWING, check_file
     from edgecls_train.explain import open_explainer
 
     paths = list(find_pictures(files))
@@ -62,6 +71,9 @@ def explain(
     if method not in (None, "gradcam", "occlusion"):
         raise InvalidValueError(f"there is no method {method!r}", hint="known: gradcam, occlusion")
     chosen: Method | None = method  # type: ignore[assignment]  # checked above
+    targets = _name_outputs(paths, out)
+    for target in targets:
+        check_file(target, DRAWING)
     explainer = open_explainer(model, chosen)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -69,7 +81,7 @@ def explain(
         raise EdgeclsError(
             f"cannot make the folder '{out}': {wrong.strerror}", hint="choose another --out"
         ) from wrong
-    results = _explain_files(explainer, paths, _name_outputs(paths, out), label)
+    results = _explain_files(explainer, paths, targets, label)
     for result in results:
         _print_result(result, as_json=as_json)
     if failed := sum("error" in result for result in results):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from edgecls.console import json_line, printable, progress
+from edgecls.storage.targets import DATA_SET, RUNS, Reads, Sorts, Writes
 
 if TYPE_CHECKING:
     from edgecls.classifier import Classifier
@@ -26,13 +27,17 @@ def label(
             help="Pictures without labels. With --apply and --undo: proposals, such as"
             " runs/label/1; the latest by default.",
         ),
+        Sorts("pictures"),
     ] = None,
     model: Annotated[
-        Path | None, typer.Option("--model", "-m", help="The model file (.tflite).")
+        Path | None,
+        typer.Option("--model", "-m", help="The model file (.tflite)."),
+        Reads("model"),
     ] = None,
     into: Annotated[
         Path | None,
         typer.Option(metavar="DATA", help="The labelled pictures: DATA/cat/*.jpg; may be new."),
+        Writes(DATA_SET),
     ] = None,
     min_score: Annotated[
         float,
@@ -41,6 +46,7 @@ def label(
     labels: Annotated[
         Path | None,
         typer.Option(help="Label file, for a model that carries none: one name a line."),
+        Reads("labels"),
     ] = None,
     apply: Annotated[
         bool, typer.Option("--apply", help="Move the pictures as proposals.csv says now.")
@@ -56,6 +62,7 @@ def label(
             help="Where numbered folders of proposals are made.",
             show_default="runs/label",
         ),
+        Writes(RUNS),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object instead of the summary.")

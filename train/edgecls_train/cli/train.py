@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgecls.console import json_line, printable, progress
+from edgecls.storage.targets import DRAWING, RUNS, Reads, Writes
 from edgecls_train.cli.knobs import with_knobs
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def train(
             " 'fashion-mnist'. With --resume: a run.",
             show_default="the built-in digits",
         ),
+        Reads("data"),
     ] = None,
     recipe: Annotated[
         str | None,
@@ -34,18 +36,31 @@ def train(
             help="A built-in recipe or a .toml file; an unknown name lists them.",
             show_default="one that fits the data",
         ),
+        Reads("recipe"),
     ] = None,
     resume: Annotated[
         bool,
         typer.Option(
-            "--resume", help="Go on with an interrupted run: DATA, or the latest there is."
+            "--resume",
+            help="Go on with an interrupted run (DATA, or the latest there is) with all that it was"
+            " begun with. Only the epochs, learning rates and penalties may change.",
         ),
     ] = False,
+    moved_to: Annotated[
+        str | None,
+        typer.Option(
+            "--data",
+            metavar="FOLDER",
+            help="With --resume: where the pictures are now, if they have moved.",
+        ),
+        Reads("data"),
+    ] = None,
     preview: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE.png", help="Draw augmented pictures into this file, and train nothing."
         ),
+        Writes(DRAWING),
     ] = None,
     learning_curve: Annotated[
         bool,
@@ -61,6 +76,7 @@ def train(
             help="Where numbered run folders are made.",
             show_default="runs/train",
         ),
+        Writes(RUNS),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object instead of the summary.")
@@ -89,8 +105,11 @@ def train(
     show: Any = {"learning_curve": learning_curve, "progress": progress, "say": _say}
     if resume:
         _refuse_with_resume(recipe, preview, knobs)
-        trained = resume_classifier(None if data is None else RunFolder(Path(data)), runs, **show)
+        run = None if data is None else RunFolder(Path(data))
+        trained = resume_classifier(run, runs, data=moved_to, changes=knobs, **show)
     else:
+        if moved_to is not None:
+            raise typer.BadParameter(f"--data goes with --resume; else: edgecls train {moved_to}")
         pictures, chosen = _open(data, recipe, knobs)
         if pictures is None or is_ready_made(chosen):
             ready = make_ready_run(pictures, chosen, runs, progress=progress, say=_say)
@@ -127,8 +146,9 @@ def _open(data: str | None, recipe: str | None, knobs: dict[str, Any]) -> tuple[
 
 def _refuse_with_resume(recipe: str | None, preview: Path | None, knobs: dict[str, Any]) -> None:
     from edgecls.errors import RecipeError
+    from edgecls_train.recipe_keys import CHANGEABLE
 
-    given = [name for name, value in knobs.items() if value is not None]
+    given = [name for name, value in knobs.items() if value is not None and name not in CHANGEABLE]
     others = [name for name, value in (("recipe", recipe), ("preview", preview)) if value]
     if given or others:
         name = [*others, *given][0]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from edgecls.console import json_line, printable, progress
+from edgecls.storage.targets import RUNS, Reads, Writes
 
 if TYPE_CHECKING:
     from edgecls_train.tune import Candidate, Trial, Tuning
@@ -34,6 +35,7 @@ def tune(
         typer.Argument(
             metavar="[DATA]", help="As for 'edgecls train'.", show_default="the built-in digits"
         ),
+        Reads("data"),
     ] = None,
     recipe: Annotated[
         list[str] | None,
@@ -44,6 +46,7 @@ def tune(
             help="A recipe to try; give it several times.",
             show_default="three that fit the data",
         ),
+        Reads("recipe"),
     ] = None,
     trials: Annotated[
         int,
@@ -88,6 +91,7 @@ def tune(
             help="Where the winner's run folder is made; the trials go to DIR/tune.",
             show_default="runs/train and runs/tune",
         ),
+        Writes(RUNS),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object instead of the table.")

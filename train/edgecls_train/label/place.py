@@ -13,6 +13,7 @@ from typing import Final
 from edgecls.console import json_line
 from edgecls.contract.files import read_regular_file, write_atomically
 from edgecls.contract.labels import Labels
+from edgecls.contract.tables import restore, to_table
 from edgecls.errors import DatasetError, InvalidValueError, RunError
 from edgecls.pictures.layout import find_parts
 
@@ -73,12 +74,8 @@ class ProposalFolder:
 
     def save_table(self, rows: Sequence[Sequence[str]]) -> None:
         """Write the table; rows as `COLUMNS`."""
-        text = io.StringIO(newline="")
-        writer = csv.writer(text)
-        writer.writerow(COLUMNS)
-        writer.writerows(rows)
         # A file name that is not UTF-8 keeps its bytes.
-        write_atomically(self.table, text.getvalue().encode("utf-8", "surrogateescape"))
+        write_atomically(self.table, to_table(COLUMNS, rows).encode("utf-8", "surrogateescape"))
 
     def save_manifest(self, manifest: Manifest) -> None:
         """Write what the table is checked against."""
@@ -177,7 +174,7 @@ def check_folder_label(label: str) -> None:
 
 
 def _read_choice(line: int, cells: dict[str, str], known: frozenset[str]) -> Choice:
-    file, label = cells["file"], cells["label"].strip()
+    file, label = restore(cells["file"]), restore(cells["label"]).strip()
     if file not in known:
         raise InvalidValueError(f"{file!r} is none of the pictures that were proposed")
     if label:
