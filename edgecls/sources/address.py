@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field, replace
 from typing import Final
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from edgecls.contract.address import redact_url
-from edgecls.errors import NoSuchSourceError
+from edgecls.errors import NoSuchSourceError, SourceError
 
 USER_VARIABLE: Final = "EDGECLS_SOURCE_USER"
 PASSWORD_VARIABLE: Final = "EDGECLS_SOURCE_PASSWORD"
 PORTS: Final = {"http": 80, "https": 443, "rtsp": 554, "rtsps": 322}
 # What a path and a query may hold as they stand; everything else is written as %XX.
 _SAFE: Final = "%/:?&=+,;@!$'()*~#[]-._"
+_WHOLE: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_MOST_SHOWN: Final = 200  # letters of an address that is none, which may be of any length
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ class Address:
     password: str = field(default="", repr=False)
 
     def __str__(self) -> str:
-        return redact_url(f"{self.scheme}://{self.authority}{self.target}")
+        return redact_url(self.url)
 
     @property
     def authority(self) -> str:
@@ -49,23 +53,58 @@ class Address:
     @property
     def with_password(self) -> str:
         """The whole address, for a library that logs in by itself; never to be shown."""
-        login = ""
-        if self.user or self.password:
-            login = f"{quote(self.user, safe='')}:{quote(self.password, safe='')}@"
+        login = f"{_quoted(self.user)}:{_quoted(self.password)}@" if self.has_login else ""
         return f"{self.scheme}://{login}{self.authority}{self.target}"
 
+    @property
+    def url(self) -> str:
+        """The whole address without user and password, for a request line; never to be shown."""
+        return f"{self.scheme}://{self.authority}{self.target}"
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether it is spoken to through TLS."""
+        return self.scheme in ("https", "rtsps")
+
+    @property
+    def has_login(self) -> bool:
+        """Whether there is a user or a password to log in with."""
+        return bool(self.user or self.password)
+
     def follow(self, location: str) -> Address:
-        """Where a redirect leads; only the same host is told the password.
+        """Where a redirect leads; nobody else is told the password.
+
+        It goes to the same host and port only, and never from TLS into the clear. A user or a
+        password in the redirect itself is not used: the camera is not who logs in.
+
+        Args:
+            location: The redirect's header `Location`: a whole address, or a part of one.
 
         Raises:
-            NoSuchSourceError: To something that is neither HTTP nor HTTPS, or to nowhere.
+            SourceError: To another kind of address than this one, to an unreadable one, or to
+                nowhere. A camera may answer otherwise later, so it is worth waiting for.
         """
-        base = f"{self.scheme}://{self.authority}{self.target}"
-        target = parse_address(urljoin(base, location), ("http", "https"))
-        is_downgrade = self.scheme == "https" and target.scheme == "http"
-        if target.host != self.host or is_downgrade:
+        kinds = ("rtsp", "rtsps") if self.scheme.startswith("rtsp") else ("http", "https")
+        try:
+            target = parse_address(_join(self, location), kinds)
+        except NoSuchSourceError as wrong:
+            raise SourceError(
+                f"the camera sends us on: {wrong.problem}",
+                hint="open the camera's address in a browser, and give the one where it ends",
+            ) from wrong
+        if not self._trusts(target):
             return replace(target, user="", password="")
         return replace(target, user=self.user, password=self.password)
+
+    def _trusts(self, target: Address) -> bool:
+        """Whether whoever answers at `target` is who was meant with this address."""
+        if target.host != self.host or target.scheme == self.scheme[:-1]:
+            return False
+        is_secured = target.scheme == f"{self.scheme}s"
+        both = (self.port, target.port)
+        return both[0] == both[1] or (
+            is_secured and both == (PORTS[self.scheme], PORTS[target.scheme])
+        )
 
 
 def parse_address(text: str, schemes: tuple[str, ...]) -> Address:
@@ -76,24 +115,53 @@ def parse_address(text: str, schemes: tuple[str, ...]) -> Address:
     """
     try:
         parts = urlsplit(text)
-        scheme, host, port = parts.scheme.lower(), parts.hostname or "", parts.port
+        scheme, host, port = parts.scheme.lower(), _host_of(parts.hostname or ""), parts.port
     except ValueError as wrong:
         raise _not_an_address(text, "its host or port cannot be read") from wrong
     if scheme not in schemes:
         raise _not_an_address(text, f"wanted {' or '.join(schemes)}")
     if not host or any(letter.isspace() or not letter.isprintable() for letter in host):
         raise _not_an_address(text, "it names no host")
-    target = quote(parts.path or "/", safe=_SAFE)
+    target = _quoted(parts.path or "/", _SAFE)
     if parts.query:
-        target += "?" + quote(parts.query, safe=_SAFE)
+        target += "?" + _quoted(parts.query, _SAFE)
     user = unquote(parts.username or "") or os.environ.get(USER_VARIABLE, "")
     password = unquote(parts.password or "") or os.environ.get(PASSWORD_VARIABLE, "")
+    if _CONTROL.search(user + password):
+        raise _not_an_address(text, "there is a line break or the like in its user or password")
     return Address(scheme, host, PORTS[scheme] if port is None else port, target, user, password)
+
+
+def _quoted(text: str, safe: str = "") -> str:
+    """Text as addresses have it; bytes of a command line that are not UTF-8 stay what they are."""
+    return quote(text, safe=safe, errors="surrogateescape")
+
+
+def _join(address: Address, location: str) -> str:
+    """A redirect's whole address; `urljoin` knows how for the schemes of the web only."""
+    if _WHOLE.match(location):
+        return location
+    try:
+        joined = urljoin(f"http://{address.authority}{address.target}", location)
+    except ValueError:  # half an IPv6 address, for one
+        return location
+    return address.scheme + joined.removeprefix("http")
+
+
+def _host_of(host: str) -> str:
+    """A host as the network knows it: of ASCII letters, the zone of an IPv6 address unquoted.
+
+    Raises:
+        ValueError: No name can be like that.
+    """
+    if ":" in host:
+        return unquote(host)
+    return host if host.isascii() and len(host) < 64 else host.encode("idna").decode()
 
 
 def _not_an_address(text: str, why: str) -> NoSuchSourceError:
     return NoSuchSourceError(
-        f"{redact_url(text)!r} is not the address of a camera: {why}",
+        f"{redact_url(text)[:_MOST_SHOWN]!r} is not the address of a camera: {why}",
         hint="write http://HOST:PORT/PATH or rtsp://HOST:PORT/PATH; a '/', '#', '?' or '@' in a"
         f" password is written %2F, %23, %3F or %40, or put it into {PASSWORD_VARIABLE}",
     )

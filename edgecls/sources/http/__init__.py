@@ -15,15 +15,14 @@ from typing import Final, TypeVar
 from edgecls.errors import PictureError, SourceError
 from edgecls.sources import CapturedFrame, Closing, SourceWishes
 from edgecls.sources.address import PASSWORD_VARIABLE, USER_VARIABLE, Address, parse_address
-from edgecls.sources.http.authorization import authorize
-from edgecls.sources.http.connection import Connection, Head
+from edgecls.sources.http.connection import Connection
 from edgecls.sources.http.multipart import MAX_PART, MultipartParser
 from edgecls.sources.jpeg import trim
+from edgecls.sources.network.authorization import authorize, name_methods
+from edgecls.sources.network.head import MOST_REDIRECTS, REDIRECTS, Head
 
 _Result = TypeVar("_Result")
 
-_MOST_REDIRECTS: Final = 5
-_REDIRECTS: Final = (301, 302, 303, 307, 308)
 # Small cameras cannot do more: an ESP32-CAM takes about 100 ms for a snapshot.
 _SNAPSHOTS_FPS: Final = 5.0
 _BOUNDARY: Final = re.compile(
@@ -82,31 +81,31 @@ class HttpSource(Closing):
     def _open(self, address: Address) -> tuple[Connection, Head]:
         """Ask, follow redirects, log in where that is wanted."""
         deadline_s = time.monotonic() + self._silence_s
-        authorization = ""
-        for _ in range(_MOST_REDIRECTS + 2):
+        asked, authorization = address, ""
+        for _ in range(MOST_REDIRECTS + 2):
             connection = Connection(address, deadline_s)
             try:
                 head = connection.request(address, authorization)
-                if head.status in _REDIRECTS:
+                if head.status in REDIRECTS:
                     address, authorization = address.follow(head.fields.get("location", "")), ""
                 elif head.status == 401 and not authorization:
                     authorization = authorize(address, head.challenges)
                     if not authorization:
-                        raise _refused(head, is_known=False)
+                        raise _locked(head, asked, address)
                 else:
-                    _check(head, is_known=bool(authorization))
+                    _check(head)
                     opened, connection = connection, None  # type: ignore[assignment]
                     return opened, head
             finally:
                 if connection is not None:
                     connection.close()
         raise SourceError(
-            f"the camera sends us on more than {_MOST_REDIRECTS} times",
+            f"the camera sends us on more than {MOST_REDIRECTS} times",
             hint="open the address in a browser, and give the one where it ends",
         )
 
     def _read_stream(self, connection: Connection, parser: MultipartParser) -> bytes:
-        connection.deadline_s = time.monotonic() + self._silence_s
+        connection.set_deadline(time.monotonic() + self._silence_s)
         while (picture := parser.next_picture()) is None:
             if not parser.fill(connection.receive):
                 raise SourceError("the camera ended the stream")
@@ -168,10 +167,10 @@ def _read_picture(connection: Connection) -> bytes:
     return trim(bytes(content))
 
 
-def _check(head: Head, *, is_known: bool) -> None:
+def _check(head: Head) -> None:
     """Refuse whatever is no picture."""
     if head.status != 200:
-        raise _refused(head, is_known=is_known)
+        raise _refused(head)
     kind = head.content_type
     if kind.startswith("multipart/") or kind in ("image/jpeg", "image/jpg", "image/pjpeg"):
         return
@@ -182,12 +181,34 @@ def _check(head: Head, *, is_known: bool) -> None:
     )
 
 
-def _refused(head: Head, *, is_known: bool) -> SourceError:
-    if head.status == 401 and not is_known:
+def _locked(head: Head, asked: Address, address: Address) -> SourceError:
+    """Why there is no answer to a 401.
+
+    Args:
+        head: Of the 401.
+        asked: What was asked for first.
+        address: Who wants a password, with what it may be told: less, where a redirect led there.
+    """
+    if address.has_login:
         return SourceError(
-            "the camera wants a user and a password (401)",
-            hint=f"set {USER_VARIABLE} and {PASSWORD_VARIABLE}, or write http://USER:PASSWORD@HOST",
+            "the camera wants a login of a kind that is not known here (401):"
+            f" {name_methods(head.challenges) or 'it does not say which'}",
+            hint="let it take Basic or Digest (MD5 or SHA-256) in its settings",
         )
+    if asked.has_login:
+        return SourceError(
+            f"the camera sends us on to {address}, which wants a user and a password (401);"
+            " it is not told those of another host or port",
+            hint="give that address itself, if it is the camera's",
+        )
+    return SourceError(
+        "the camera wants a user and a password (401)",
+        hint=f"set {USER_VARIABLE} and {PASSWORD_VARIABLE}, or write http://USER:PASSWORD@HOST",
+    )
+
+
+def _refused(head: Head) -> SourceError:
+    """Why an answer is none, by its status."""
     if head.status in (401, 403):
         return SourceError(
             f"the camera refuses us ({head.status} {head.reason})",
