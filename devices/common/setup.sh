@@ -166,7 +166,7 @@ mend_models() { # of an earlier set-up the folder was the service's, which could
   [ "$dry" = yes ] || [ ! -d /run/systemd/system ] || systemctl stop edgecls-camera.service || true
   # First the door, then the room: from here on nobody but root puts a name there.
   run chown root:root "$models"
-  run chmod 755 "$models"
+  run chmod 00755 "$models" # with fewer digits the folder would keep its setgid
   [ "$dry" = no ] || return 0
   if [ -L "$models/state" ] || [ ! -d "$models/state" ]; then rm -rf "$models/state"; fi
   install -d -m 2750 -o edgecls -g edgecls "$models/state"

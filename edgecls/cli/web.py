@@ -75,7 +75,8 @@ def open_web(
     for url in server.urls:
         print(f"{app.name}: {url}", file=sys.stderr, flush=True)
     if access.token is not None:
-        print(f"{app.name}: its token is in {access.token.path}", file=sys.stderr, flush=True)
+        place = printable(str(access.token.path))
+        print(f"{app.name}: its token is in {place}", file=sys.stderr, flush=True)
     return server
 
 

@@ -60,6 +60,10 @@ class Access:
             return Reply.of_error(403, "the request comes from a page of another site")
         return self._ask_for_token(request)
 
+    def is_for_everybody(self, request: Request) -> bool:
+        """Whether a request that may come in tells nothing about who sent it."""
+        return self.token is not None and request.path in PUBLIC
+
     def log_in(self, request: Request) -> Reply:
         """Answer what the page for the token sent: a cookie, or 401 after a while.
 
@@ -85,7 +89,7 @@ class Access:
         if host in _LOCAL_NAMES or host in self.names:
             return True
         try:
-            return ipaddress.ip_address(host) == _plain(local)
+            return ipaddress.ip_address(host) == plain_address(local)
         except ValueError:
             return False
 
@@ -150,7 +154,7 @@ def _cookies(request: Request) -> list[str]:
     return [value for name, _, value in parts if name == COOKIE]
 
 
-def _plain(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+def plain_address(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     """An address without its zone, and as IPv4 where it is one."""
     found = ipaddress.ip_address(address.partition("%")[0])
     return getattr(found, "ipv4_mapped", None) or found

@@ -40,8 +40,11 @@ class House(Protocol):
 
     limits: Limits
 
-    def admit(self, request: Request) -> Target | Reply:
-        """What answers a request; a reply if it is refused, before its body is read."""
+    def admit(self, client: Connection, request: Request) -> Target | Reply:
+        """What answers a request; a reply if it is refused, before its body is read.
+
+        A client that may come in is known from then on.
+        """
 
     def handle(self, client: Connection, request: Request, target: Target | Reply) -> None:
         """Answer a whole request, now or later."""
@@ -55,6 +58,9 @@ class House(Protocol):
     def forget(self, client: Connection) -> None:
         """It is closed."""
 
+    def hear(self, client: Connection) -> None:
+        """Take what it has sent."""
+
 
 class Connection:
     """Reads requests, one after the other, and writes replies.
@@ -62,12 +68,15 @@ class Connection:
     Args:
         sock: Connected; does not block.
         peer: The client's address.
+        network: Whose connections are counted together with this one.
         house: The server.
     """
 
-    def __init__(self, sock: socket.socket, peer: str, house: House) -> None:
+    def __init__(self, sock: socket.socket, peer: str, network: str, house: House) -> None:
         self.sock = sock
         self.peer = peer
+        self.network = network
+        self.is_known = False
         self.local = str(sock.getsockname()[0])
         self.state = State.READING
         self.since_s = time.monotonic()
@@ -254,7 +263,7 @@ class Connection:
         request = parse_head(head, limits)
         request = dataclasses.replace(request, peer=self.peer, local=self.local)
         length = request.length
-        target = self._house.admit(request)
+        target = self._house.admit(self, request)
         if isinstance(target, Reply):
             # A body that nobody reads would be taken for the next request.
             is_last = request.is_last or length > 0 or target.status in (401, 403)

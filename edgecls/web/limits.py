@@ -9,12 +9,15 @@ from dataclasses import dataclass
 class Limits:
     """Connections, bytes and seconds.
 
-    Beyond a number of connections the one that has been silent for longest makes room: a request
-    takes milliseconds to arrive, so whoever opens hundreds and says nothing loses his own.
+    Beyond a number of connections one makes room: of strangers, from whom no request was let in yet
+    (for want of a token, or because none has come), the one that came first from the network with
+    most of them; where there are none, the one that has been silent for longest. A request takes
+    milliseconds to arrive, so whoever opens hundreds, or guesses tokens, loses his own.
 
     Args:
         connections: In all.
-        connections_of_one: From one address.
+        connections_of_one: From one network (an address; of IPv6 all that have its first 64 bits).
+        strangers_of_one: From one network, of strangers.
         viewers: Connections that are given pictures or events.
         head_bytes: Of a request: its first line and headers.
         header_lines: Of a request.
@@ -32,6 +35,7 @@ class Limits:
 
     connections: int = 256
     connections_of_one: int = 64
+    strangers_of_one: int = 32
     viewers: int = 64
     head_bytes: int = 16 << 10
     header_lines: int = 64

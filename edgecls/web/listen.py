@@ -13,7 +13,7 @@ from typing import Final, Self
 from edgecls.errors import EdgeclsError, InvalidValueError
 
 DEFAULT_PORT: Final = 8080
-_BACKLOG: Final = 128
+_BACKLOG: Final = 512  # whoever finds it full tries again after a whole second
 _HINT: Final = "for example: 127.0.0.1:8080 (this machine only), 0.0.0.0:8080 (all networks)"
 
 

@@ -100,15 +100,16 @@ class WebServer:
 
     # What connections ask (see `House`).
 
-    def admit(self, request: Request) -> Target | Reply:
+    def admit(self, client: Connection, request: Request) -> Target | Reply:
         """The one place that every request passes, before anything is looked up for it."""
         refusal = self._access.refuse(request)
         if refusal is not None:
             return self._dress(refusal, request)
+        client.is_known = client.is_known or not self._access.is_for_everybody(request)
         if request.path == LOGIN and request.method == "POST":
             if request.length > _LOGIN_BYTES:  # of those who have not shown a token yet
                 return Reply.of_error(413, "that is no token")
-            return lambda asked: self._dress(self._access.log_in(asked), asked)
+            return self._log_in
         target = self._app.find(request.method, request.path)
         if isinstance(target, Reply | Page) or callable(target):
             return target
@@ -124,6 +125,8 @@ class WebServer:
             client.reply(target.reply, request)
         elif not callable(target):
             client.show(target, request)
+        elif target == self._log_in:  # compares a token: who has none is given no worker
+            self._ask(client, request, target)
         elif not self._workers_of(request).submit(lambda: self._ask(client, request, target)):
             client.reply(Reply.of_error(503, "too busy, try again"), request)
         self.watch(client)
@@ -141,6 +144,13 @@ class WebServer:
         self._soon.append(work)
         self._wake()
 
+    def hear(self, client: Connection) -> None:
+        """Take what a newcomer has sent; who says at once what he wants is not taken for silent."""
+        self._guarded(client.receive, client)
+
+    def _log_in(self, request: Request) -> Reply:
+        return self._dress(self._access.log_in(request), request)
+
     def _workers_of(self, request: Request) -> Workers:
         return self._slow_workers if self._app.is_slow(request.path) else self._workers
 
@@ -148,7 +158,7 @@ class WebServer:
 
     def _run(self) -> None:
         while not self._is_over:
-            for key, mask in self._selector.select(self._patience_s()):
+            for key, mask in sorted(self._selector.select(self._patience_s()), key=_turn):
                 if isinstance(key.data, Connection):
                     self._guarded(functools.partial(_serve, key.data, mask), key.data)
                 elif key.data is self._clients:
@@ -249,6 +259,12 @@ class WebServer:
         self._is_woken = False  # before looking for work, so that what comes now wakes again
         with contextlib.suppress(BlockingIOError):
             self._woken.recv(4096)
+
+
+def _turn(event: tuple[selectors.SelectorKey, int]) -> int:
+    """Who is known first, then newcomers, then strangers."""
+    client = event[0].data
+    return 1 if not isinstance(client, Connection) else 0 if client.is_known else 2
 
 
 def _serve(client: Connection, mask: int) -> None:

@@ -110,6 +110,24 @@ def half_open(port: int, count: int) -> Iterator[list[socket.socket]]:
             client.close()
 
 
+@contextlib.contextmanager
+def strangers(port: int, said: bytes, *, count: int, addresses: int) -> Iterator[None]:
+    """From each of some addresses of loopback, connections that say this and read nothing."""
+    clients: list[socket.socket] = []
+    try:
+        for number in range(count * addresses):
+            clients.append(socket.socket())
+            clients[-1].settimeout(HANGS_S)
+            clients[-1].bind((f"127.0.1.{1 + number % addresses}", 0))
+            clients[-1].connect(("127.0.0.1", port))
+            with contextlib.suppress(ConnectionError):  # the server may have had enough of us
+                clients[-1].sendall(said)
+        yield
+    finally:
+        for client in clients:
+            client.close()
+
+
 def read_part(stream: Any) -> bytes:
     """The next picture of an MJPEG stream, read from a file-like reply as it comes."""
     content = b""
@@ -123,8 +141,20 @@ def read_part(stream: Any) -> bytes:
 def read_page_part(stream: Any) -> tuple[dict[str, Any], bytes]:
     """The next frame as pages are given it: what belongs to it, and its picture."""
     facts_bytes, jpeg_bytes = struct.unpack(">II", stream.read(8))
-    facts: dict[str, Any] = json.loads(stream.read(facts_bytes))
+    facts: dict[str, Any] = json.loads(stream.read(facts_bytes) or b"{}")
     return facts, stream.read(jpeg_bytes)
+
+
+@contextlib.contextmanager
+def looking_at_frames(port: int) -> Iterator[Iterator[tuple[dict[str, Any], bytes]]]:
+    """One who looks at the frames that pages are given, as they come."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=HANGS_S)
+    with contextlib.closing(connection):
+        connection.request("GET", "/frames")
+        with connection.getresponse() as reply:
+            assert reply.status == 200
+            parts = (read_page_part(reply) for _ in iter(int, 1))
+            yield (part for part in parts if part[1])
 
 
 def seconds_for(port: int, path: str = "/") -> float:

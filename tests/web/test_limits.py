@@ -11,6 +11,7 @@ from typing import Final
 
 import pytest
 
+from edgecls.web.clients import network_of
 from edgecls.web.limits import Limits
 from tests.support.broker import wait_until
 from tests.support.patience import patience
@@ -22,11 +23,15 @@ from tests.support.web import (
     read_reply,
     seconds_for,
     status_of,
+    strangers,
     talk,
 )
 from tests.web.conftest import House
 
 OpenHouse = Callable[..., House]
+GUESS: Final = (
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + b"x" * 43 + b"\r\n\r\n"
+)
 QUICK: Final = Limits(head_s=0.5, body_s=0.5, idle_s=0.5, stuck_s=0.5, linger_s=0.3)
 
 
@@ -114,6 +119,84 @@ class TestLimits:
             assert fetch(port, "/style.css").status == 200
             out, _ = process.communicate("\n", timeout=patience(10.0))
         assert float(out) < 1.0  # its start included
+
+    @pytest.mark.fault(127)
+    def test_wrong_tokens_from_many_addresses_keep_out_nobody_who_has_the_right_one(
+        self, open_house: OpenHouse
+    ) -> None:
+        house = open_house(Limits(connections=40), has_token=True)
+        bearer = f"Bearer {house.token_file.read_text().strip()}"
+        with strangers(house.port, GUESS, count=20, addresses=10):
+            answers = [fetch(house.port, "/echo", Authorization=bearer).status for _ in range(20)]
+        assert answers == [200] * 20
+
+    @pytest.mark.fault(127)
+    @pytest.mark.parametrize(
+        "said",
+        [
+            pytest.param(
+                b"GET /style.css HTTP/1.1\r\nHost: localhost\r\n\r\n" * 50, id="take nothing"
+            ),
+            pytest.param(b"GET / HTTP/1.1\r\nHost: local", id="say half"),
+            pytest.param(b"", id="say nothing"),
+            pytest.param(
+                b"POST /login HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost\r\n"
+                b"Content-Length: 999\r\n\r\ntoken=",
+                id="say half a token",
+            ),
+        ],
+    )
+    def test_nor_do_strangers_who(self, open_house: OpenHouse, said: bytes) -> None:
+        house = open_house(Limits(connections=40), has_token=True)
+        bearer = f"Bearer {house.token_file.read_text().strip()}"
+        with strangers(house.port, said, count=20, addresses=10):
+            assert fetch(house.port, "/echo", Authorization=bearer).status == 200
+
+    @pytest.mark.fault(128)
+    def test_who_has_shown_the_token_stays_whatever_strangers_do(
+        self, open_house: OpenHouse
+    ) -> None:
+        house = open_house(Limits(connections=40), has_token=True)
+        bearer = f"Authorization: Bearer {house.token_file.read_text().strip()}\r\n\r\n"
+        with connect(house.port) as client:
+            for _ in range(3):
+                client.sendall(b"GET /echo HTTP/1.1\r\nHost: localhost\r\n" + bearer.encode())
+                assert status_of(read_reply(client)) == 200
+                with strangers(house.port, GUESS, count=20, addresses=10):
+                    assert fetch(house.port, "/login").status == 200
+
+    @pytest.mark.fault(128)
+    def test_a_newcomer_does_not_go_for_those_who_have_many(self, open_house: OpenHouse) -> None:
+        house = open_house(Limits(connections=40), has_token=True)
+        many = strangers(house.port, b"", count=20, addresses=5)
+        with connect(house.port) as newcomer, many:
+            newcomer.sendall(b"GET /login HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert status_of(read_reply(newcomer)) == 200
+
+    @pytest.mark.fault(128)
+    @pytest.mark.parametrize(
+        ("peer", "network"),
+        [
+            ("192.168.1.5", "192.168.1.5"),
+            ("::ffff:192.168.1.5", "192.168.1.5"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+            ("fe80::1%eth0", "fe80::/64"),
+        ],
+    )
+    def test_whoever_has_many_addresses_of_ipv6_is_one(self, peer: str, network: str) -> None:
+        assert network_of(peer) == network
+
+    @pytest.mark.fault(129)
+    def test_log_ins_that_fail_keep_no_worker_from_others(self, open_house: OpenHouse) -> None:
+        house = open_house(Limits(workers=1, waiting=1), has_token=True)
+        bearer = f"Bearer {house.token_file.read_text().strip()}"
+        form = (
+            b"POST /login HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost\r\n"
+            b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 7\r\n\r\ntoken=x"
+        )
+        with strangers(house.port, form, count=30, addresses=8):
+            answers = [fetch(house.port, "/echo", Authorization=bearer).status for _ in range(20)]
+        assert answers == [200] * 20
 
     def test_the_end_of_the_server_ends_all_connections(self, house: House) -> None:
         with connect(house.port) as client:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -11,10 +15,29 @@ import pytest
 
 from edgecls.errors import EdgeclsError, InvalidValueError
 from edgecls.web.token import Token, default_path, load_token
+from tests.support.other_user import UID, shared_place
+
+__all__ = ["shared_place"]
 
 NOON: Final = 1_793_880_000.0  # 2026-11-05 12:00:00 UTC
 MONTH_S: Final = 30 * 86_400
 SECRET: Final = "s" * 43
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 64 kB without a free byte."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if os.geteuid() != 0 or subprocess.call(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
+    ):
+        pytest.skip("only root can mount a small disk")
+    with (disk / "fill").open("wb", buffering=0) as fill, contextlib.suppress(OSError):
+        while True:
+            fill.write(bytes(4096))
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
 
 
 def token() -> Token:
@@ -73,8 +96,8 @@ class TestTokenFile:
     @pytest.mark.parametrize(
         "content",
         [
-            pytest.param("", id="empty"),
             pytest.param("short", id="too short"),
+            pytest.param("\0" * 43, id="zeros, as a power cut leaves them"),
             pytest.param("a b" * 20, id="with spaces"),
             pytest.param("s" * 2000, id="too long"),
         ],
@@ -85,6 +108,62 @@ class TestTokenFile:
         path.chmod(0o600)
         with pytest.raises(InvalidValueError, match="is not 32 to 512 visible"):
             load_token(path)
+
+    @pytest.mark.fault(126)
+    def test_an_empty_one_is_none_and_is_made_anew(self, tmp_path: Path) -> None:
+        path = tmp_path / "token"
+        path.touch(0o600)
+        made = load_token(path)
+        assert made.fits(path.read_text().strip())
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert os.listdir(tmp_path) == ["token"]
+
+    @pytest.mark.fault(126)
+    def test_a_full_disk_is_told_and_leaves_nothing(self, full_disk: Path) -> None:
+        path = full_disk / "token"
+        for _ in range(2):
+            with pytest.raises(EdgeclsError, match=r"no token can be kept .*: No space left"):
+                load_token(path)
+        assert os.listdir(full_disk) == ["fill"]
+        (full_disk / "fill").unlink()
+        assert load_token(path).fits(path.read_text().strip())
+
+    @pytest.mark.fault(126)
+    def test_one_of_another_user_is_refused(self, shared_place: Path) -> None:
+        path = shared_place / "token"
+        path.write_text(SECRET)
+        path.chmod(0o600)
+        os.chown(path, UID, UID)
+        with pytest.raises(EdgeclsError, match="belongs to another user") as told:
+            load_token(path)
+        assert "--token-file" in told.value.hint
+
+    @pytest.mark.fault(126)
+    def test_a_link_that_leads_nowhere_is_not_written_through(self, tmp_path: Path) -> None:
+        path = tmp_path / "token"
+        path.symlink_to(tmp_path / "elsewhere")
+        with pytest.raises(EdgeclsError, match="is a link that leads nowhere") as told:
+            load_token(path)
+        assert told.value.hint.endswith(f"rm {path}")
+        assert os.listdir(tmp_path) == ["token"]
+
+    def test_a_folder_of_its_name_is_none(self, tmp_path: Path) -> None:
+        (tmp_path / "token").mkdir(0o700)
+        with pytest.raises(InvalidValueError, match="is not 32 to 512 visible"):
+            load_token(tmp_path / "token")
+
+    def test_many_that_start_at_once_have_the_same(self, tmp_path: Path) -> None:
+        script = (
+            "import sys; from pathlib import Path; from edgecls.web.token import load_token\n"
+            "sys.stdin.readline(); load_token(Path(sys.argv[1]))\n"
+            "print(open(sys.argv[1]).read())"
+        )
+        words = [sys.executable, "-c", script, str(tmp_path / "token")]
+        starts = [
+            subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(6)
+        ]
+        said = {process.communicate(b"\n")[0].strip() for process in starts}
+        assert said == {(tmp_path / "token").read_bytes().strip()}
 
     def test_a_pipe_of_its_name_is_not_waited_for(self, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "token", 0o600)
