@@ -15,6 +15,7 @@ from edgecls.capture.rhythm import Rhythm, Waits
 from edgecls.contract.events import Event
 from edgecls.errors import EdgeclsError, InvalidValueError, PictureError, SourceError
 from edgecls.imaging.captured import CapturedFrame
+from edgecls.imaging.memory import expect_frames_of
 from edgecls.sources import Source
 
 _POLL_S: Final = 0.1
@@ -185,6 +186,8 @@ class Capture:
                 raise  # a region that was never inside; later the camera's size has changed
             self._note_unreadable(wrong)
             return None
+        if not self._has_developed and developed.pixels is not None:
+            expect_frames_of(developed.pixels.nbytes)
         self._has_developed = True
         self._health.see_pixels(developed.pixels)
         return developed

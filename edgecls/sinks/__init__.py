@@ -12,12 +12,15 @@ from typing import ClassVar, Final, Protocol
 from edgecls.contract.events import EVENTS, Event
 from edgecls.errors import SinkError, is_strict
 from edgecls.imaging.captured import CapturedFrame
+from edgecls.imaging.memory import give_back
 
 QUEUE_LIMIT: Final = 256
 # Ten 1280x720 frames as pixels, or hundreds as JPEG; small enough for a board with 512 MB.
 FRAME_LIMIT_BYTES: Final = 32 << 20
 CLOSE_TIMEOUT_S: Final = 1.0
 _POLL_S: Final = 0.2
+# Between two times that memory of frames is given back.
+_GIVE_BACK_S: Final = 10.0
 
 
 class Sink(Protocol):
@@ -94,6 +97,8 @@ class QueuedSink(Sink):
         self._frame_limit_bytes = frame_limit_bytes
         self._waiting: deque[tuple[Event, CapturedFrame | None]] = deque()
         self._frame_bytes = 0
+        self._has_piled_up = False
+        self._next_give_back_s = 0.0
         self._is_busy = False
         self._is_closing = False
         self._changed = threading.Condition()
@@ -109,6 +114,7 @@ class QueuedSink(Sink):
         with self._changed:
             while self._thread.is_alive():
                 if self._has_room(_bytes_of(kept)):
+                    self._has_piled_up |= self._frame_bytes > 0
                     self._waiting.append((event, kept))
                     self._frame_bytes += _bytes_of(kept)
                     self._changed.notify_all()
@@ -185,6 +191,13 @@ class QueuedSink(Sink):
             self._changed.notify_all()
             return item
 
+    def _tidy_up(self) -> None:
+        """Frames have waited, and are gone: their memory is wanted back, now and then."""
+        if self._has_piled_up and not self._waiting and time.monotonic() > self._next_give_back_s:
+            self._has_piled_up = False
+            give_back()
+            self._next_give_back_s = time.monotonic() + _GIVE_BACK_S
+
     def _work(self) -> None:
         try:
             while (item := self._next()) is not None:
@@ -195,6 +208,7 @@ class QueuedSink(Sink):
                     self._sink.handle(event, frame)
                 # Not kept alive, with its frame, until the next event comes.
                 del item, event, frame
+                self._tidy_up()
             self._sink.close()
         except SinkError as wrong:
             self._give_up(wrong)
