@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -34,8 +34,11 @@ from edgecls.storage.targets import DATA_SET, Reads, Writes
 
 if TYPE_CHECKING:
     from edgecls.collect.app import CollectApp
+    from edgecls.collect.collection import Collection
     from edgecls.collect.live import Live
     from edgecls.collect.session import Session
+
+_MOST_LABELS: Final = 20
 
 
 def collect(
@@ -106,19 +109,26 @@ def collect(
     opener = patience.make_opener(source or _find_source(), wishes, is_limited=False)
     stream = FrameStream()
     live = Live(opener, stream, frames.to_view(), warn_s=warn_after, asked_fps=camera_fps or 0.0)
-    quotas = {"quota_bytes": parse_size(quota), "min_free_bytes": parse_size(free)}
+    quota_bytes, min_free_bytes = parse_size(quota), parse_size(free)
     names = parse_labels(labels) if labels else ()
     Listen.parse(listen)  # what is wrong is said before a folder is made
     with contextlib.ExitStack() as closing:
         closing.callback(live.close)
         live.open()
-        collection = Collection(folder, names, tell=warn, **quotas)
+        collection = Collection(
+            folder,
+            names,
+            quota_bytes=quota_bytes,
+            min_free_bytes=min_free_bytes,
+            tell=warn,
+            is_read_later=True,
+        )
         closing.callback(collection.close)
         session = Session(collection, live, warn)
         app = CollectApp(session, stream)
         interrupts = closing.enter_context(Interrupts())
         with contextlib.closing(open_web(app.web, listen, host_name, token_file, warn)):
-            _run(live, app, interrupts)
+            _run(live, app, collection, interrupts)
         _print_summary(session, as_json=as_json)
     if interrupts.is_interrupted:
         raise typer.Exit(130)
@@ -133,17 +143,18 @@ def _find_source() -> str:
     return choose_profile(None, board).source_on(board)
 
 
-def _run(live: Live, app: CollectApp, interrupts: Interrupts) -> None:
-    """Until a signal comes, or the camera's thread fails."""
+def _run(live: Live, app: CollectApp, collection: Collection, interrupts: Interrupts) -> None:
+    """Until a signal comes, the camera's thread fails, or the folder cannot be read."""
     live.start()
     app.survey.start()
     try:
-        interrupts.wait(lambda: live.failure is not None)
+        interrupts.wait(lambda: live.failure is not None or collection.failure is not None)
     finally:
         app.survey.close()
         live.close()
-    if live.failure is not None:
-        raise live.failure
+    failure = live.failure or collection.failure
+    if failure is not None:
+        raise failure
 
 
 def _print_summary(session: Session, *, as_json: bool) -> None:
@@ -156,8 +167,12 @@ def _print_summary(session: Session, *, as_json: bool) -> None:
         summary = {"event": "summary", "folder": folder, "pictures": total, "labels": labels}
         print(json_line(summary | done | {"frames": session.live.frames}))
         return
-    there = ", ".join(f"{printable(label)} {count}" for label, count in labels.items())
+    named = [f"{printable(label)} {count}" for label, count in labels.items()]
+    more = [f"and {len(named) - _MOST_LABELS} labels more"] if len(named) > _MOST_LABELS else []
+    there = ", ".join(named[:_MOST_LABELS] + more)
     print(f"{session.collection.folder}: {there or 'no labels'}")
+    if not (reading := session.collection.reading).is_over:
+        print(f"of {reading.expected or 'all its'} pictures {reading.read} were read")
     print(
         f"kept {counts.kept}, left out {counts.alike} that looked alike,"
         f" deleted {counts.discarded}, relabelled {counts.relabelled}"

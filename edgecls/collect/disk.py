@@ -19,6 +19,10 @@ class NotKeptError(EdgeclsError, OSError):
     """The disk did not take a picture, or did not move one; nothing that was there is lost."""
 
 
+class StillReadingError(EdgeclsError):
+    """What was asked for needs all of the folder, which is not read yet."""
+
+
 class Disk:
     """Remembers why pictures cannot be kept.
 

@@ -6,15 +6,21 @@ import contextlib
 import errno
 import os
 import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from edgecls.errors import DatasetError, SinkError
+from edgecls.errors import DatasetError
+from edgecls.pictures.folder import is_sidecar
 from edgecls.pictures.layout import find_parts
+from edgecls.storage.album import is_half_written
 from edgecls.storage.inside import Inside
 from edgecls.storage.steps import TRASH
 
 _MAX_NAME_BYTES: Final = 240
+# Deeper than anybody sorts pictures.
+_MAX_DEPTH: Final = 8
 
 
 def refuse_divided(folder: Path) -> None:
@@ -73,17 +79,74 @@ def free_name(inside: Inside, label: str, name: str, taken: set[str]) -> str:
     return wanted
 
 
-def stamp_of(folder: Path) -> tuple[tuple[str, int], ...]:
-    """What changes when a file comes or goes in a folder of a label.
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What lies in a folder, links left out.
+
+    Args:
+        folder: Its name below the data set's; empty for that one itself.
+        changed_ns: When something came or went in it, looked up before it was listed.
+        names: Files that may be pictures, by their names below the data set's folder.
+        folders: The same of folders.
+        leftovers: The same of pictures that a crash has left half-written.
+    """
+
+    folder: str
+    changed_ns: int
+    names: list[str]
+    folders: list[str]
+    leftovers: list[str]
+
+
+def list_folder(root: Path, folder: str) -> Listed:
+    """Look what lies in a folder, without looking at each file.
 
     Raises:
-        SinkError: The folder is gone.
+        OSError: It is gone, no folder, or not ours to read.
     """
+    path = os.path.join(root, folder)
+    changed_ns = os.stat(path).st_mtime_ns
+    above = f"{folder}/" if folder else ""
+    found = Listed(folder, changed_ns, [], [], [])
+    with os.scandir(path) as entries:
+        for entry in entries:
+            name = entry.name
+            if name[0] == ".":
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                found.folders.append(above + name)
+            elif name.endswith(".part") and is_half_written(name):
+                found.leftovers.append(above + name)
+            elif above and not is_sidecar(name) and entry.is_file(follow_symlinks=False):
+                found.names.append(above + name)
+    return found
+
+
+def walk(root: Path, folder: str = "") -> Iterator[Listed]:
+    """The folder and all below it, as deep as training finds pictures.
+
+    Raises:
+        OSError: The first one cannot be read; of the others these are passed over.
+    """
+    first = list_folder(root, folder)
+    yield first
+    pending = first.folders
+    while pending:
+        below = pending.pop()
+        if below.count("/") < _MAX_DEPTH:
+            with contextlib.suppress(OSError):  # it vanished, or is not ours to read
+                listed = list_folder(root, below)
+                pending.extend(listed.folders)
+                yield listed
+
+
+def look_at(root: Path, name: str) -> os.stat_result | None:
+    """What is known of a plain file below the folder; None where there is none (any more)."""
     try:
-        folders = [e for e in os.scandir(folder) if e.is_dir(follow_symlinks=False)]
-        return tuple(sorted((e.name, os.lstat(e.path).st_mtime_ns) for e in folders))
-    except OSError as wrong:
-        raise SinkError(f"the folder '{folder}' cannot be read: {wrong.strerror}") from wrong
+        status = os.lstat(os.path.join(root, name))
+    except (OSError, ValueError):
+        return None
+    return status if stat.S_ISREG(status.st_mode) else None
 
 
 def size_of_trash(folder: Path) -> int:

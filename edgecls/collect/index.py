@@ -1,25 +1,28 @@
-"""The pictures of a data set, by ids: what a page sends is never a path."""
+"""The pictures of a data set, by ids: what a page sends is never a path.
+
+A picture takes about 0.5 KB of memory. Whatever is done to one of them costs the same however many
+there are, but for moving some of 8 bytes each in a list that is kept sorted.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import os
+import operator
 import secrets
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left, insort
+from collections import OrderedDict, defaultdict
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final
 
 from edgecls.errors import InvalidValueError
-from edgecls.pictures.bursts import read_bursts
-from edgecls.pictures.folder import may_be_picture
 
-# Deeper than anybody sorts pictures.
-_MAX_DEPTH: Final = 8
+# Of pictures that went away: what they were called, should they come back.
+_MOST_FORMER: Final = 20_000
+# A burst of a minute has 300 pictures, a group of a review at most 5,000.
+_MOST_LOOKED_AT: Final = 10_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Picture:
     """A picture of a data set.
 
@@ -28,7 +31,7 @@ class Picture:
         name: Below the folder, as `cat/000000001-20261105T120000Z.jpg`.
         size_bytes: Of its file.
         changed_ns: When its file was written, since 1970.
-        burst: What it was taken in; empty where that is not known.
+        burst: What it was taken in; empty where that is not known, or not known yet.
     """
 
     id: str
@@ -48,107 +51,109 @@ class Picture:
         return self.name.rpartition("/")[2]
 
     @property
-    def age(self) -> tuple[int, str]:
-        """Grows with how new it is."""
-        return self.changed_ns, self.file_name
-
-    @property
     def version(self) -> str:
         """Another one whenever the file is: for a browser that has seen it."""
         return f"{self.changed_ns:x}-{self.size_bytes:x}"
 
 
+_age: Final = operator.attrgetter("changed_ns", "name")
+
+
 class Shelf:
-    """The pictures of one label, by id, the oldest first; changes of the newest cost nothing."""
+    """The pictures of one label, the oldest first."""
 
     def __init__(self) -> None:
         self.changes = 0
-        self._pictures: dict[str, Picture] = {}
-        self._newest = (0, "")
+        self._pictures: list[Picture] = []
         self._is_sorted = True
-
-    def put(self, picture: Picture) -> None:
-        """Take in a picture."""
-        self.changes += 1
-        self._pictures[picture.id] = picture
-        self._is_sorted = self._is_sorted and picture.age >= self._newest
-        self._newest = max(self._newest, picture.age)
-
-    def take(self, identifier: str) -> None:
-        """Let go of a picture."""
-        self.changes += 1
-        del self._pictures[identifier]
 
     def __len__(self) -> int:
         return len(self._pictures)
 
-    def __reversed__(self) -> Iterator[Picture]:
+    def put(self, picture: Picture, *, is_one_of_many: bool = False) -> None:
+        """Take in a picture.
+
+        Args:
+            picture: New here.
+            is_one_of_many: Whether others follow, so that sorting can wait for them.
+        """
+        self.changes += 1
+        pictures = self._pictures
+        if not self._is_sorted or not pictures or _age(pictures[-1]) <= _age(picture):
+            pictures.append(picture)
+        elif is_one_of_many:
+            pictures.append(picture)
+            self._is_sorted = False
+        else:
+            insort(pictures, picture, key=_age)
+
+    def take(self, picture: Picture) -> None:
+        """Let go of a picture that was put here."""
+        self.changes += 1
+        self._sort()
+        del self._pictures[bisect_left(self._pictures, _age(picture), key=_age)]
+
+    def newest(self, count: int, skip: int = 0) -> list[Picture]:
+        """So many pictures, the newest first, behind those that are skipped."""
+        self._sort()
+        end = max(0, len(self._pictures) - skip)
+        return self._pictures[max(0, end - count) : end][::-1]
+
+    def _sort(self) -> None:
         if not self._is_sorted:
-            pictures = sorted(self._pictures.values(), key=lambda picture: picture.age)
-            self._pictures = {picture.id: picture for picture in pictures}
+            self._pictures.sort(key=_age)
             self._is_sorted = True
-        return reversed(self._pictures.values())
 
 
 class Index:
-    """Knows the pictures of a folder that was listed; links are passed over.
-
-    Not safe for several threads at once: `Collection` has the lock.
-    """
+    """Knows the pictures of a folder. Not safe for several threads at once."""
 
     def __init__(self) -> None:
         # Random, so that an id of another run is never one of this.
         self._run = secrets.token_hex(4)
-        self._count = 0
-        self._by_id: dict[str, Picture] = {}
-        self._by_name: dict[str, str] = {}
+        self._by_number: list[Picture | None] = []
+        self._folders: defaultdict[str, dict[str, Picture]] = defaultdict(dict)
         self._shelves: defaultdict[str, Shelf] = defaultdict(Shelf)
-        self._former: dict[str, Picture] = {}
+        self._former: OrderedDict[str, Picture] = OrderedDict()
+        self._count = 0
         self.size_bytes = 0
 
-    def list_folder(self, root: Path) -> None:
-        """Look what there is; pictures that are known keep their ids."""
-        bursts = read_bursts(root)
-        found = dict(_scan(root))
-        for name in [name for name in self._by_name if name not in found]:
-            self.remove(name)
-        for name, (size_bytes, changed_ns) in sorted(found.items()):
-            known = self._by_name.get(name)
-            if known is not None and self._by_id[known].changed_ns != changed_ns:
-                self.remove(name)
-                known = None
-            if known is None:
-                self.add(name, size_bytes, changed_ns, bursts.get(name.rpartition("/")[2], ""))
-
-    def add(self, name: str, size_bytes: int, changed_ns: int, burst: str) -> Picture:
+    def add(
+        self,
+        name: str,
+        size_bytes: int,
+        changed_ns: int,
+        burst: str = "",
+        *,
+        is_one_of_many: bool = False,
+    ) -> Picture:
         """Take in a picture; one that comes back is called as it was."""
         former = self._former.pop(name, None)
         if former is None:
-            self._count += 1
-            identifier = f"{self._run}-{self._count:x}"
+            identifier = f"{self._run}-{len(self._by_number):x}"
+            self._by_number.append(None)
         else:
             identifier, burst = former.id, burst or former.burst
         picture = Picture(identifier, name, size_bytes, changed_ns, burst)
-        self._put(picture)
+        self._put(picture, is_one_of_many=is_one_of_many)
         return picture
 
     def remove(self, name: str) -> Picture | None:
         """Forget a picture; None if it was not known."""
-        known = self._by_name.pop(name, None)
-        if known is None:
+        folder = self._folders.get(_folder_of(name), {})
+        picture = folder.pop(name, None)
+        if picture is None:
             return None
-        picture = self._former[name] = self._by_id.pop(known)
-        self._shelves[picture.label].take(known)
+        if not folder:
+            del self._folders[_folder_of(name)]
+        self._by_number[self._number_of(picture.id)] = None
+        self._shelves[picture.label].take(picture)
+        self._former[name] = picture
+        while len(self._former) > _MOST_FORMER:
+            self._former.popitem(last=False)
+        self._count -= 1
         self.size_bytes -= picture.size_bytes
         return picture
-
-    def bring_back(self, name: str) -> bool:
-        """A picture that was removed is there again; returns whether it was ever known."""
-        former = self._former.pop(name, None)
-        if former is None:
-            return False
-        self._put(former)
-        return True
 
     def rename(self, name: str, to: str) -> None:
         """A picture lies elsewhere now; its id stays."""
@@ -157,30 +162,68 @@ class Index:
             del self._former[name]
             self._put(replace(picture, name=to))
 
+    def change(self, picture: Picture, size_bytes: int, changed_ns: int) -> None:
+        """The file of a picture was written anew; its id stays."""
+        shelf = self._shelves[picture.label]
+        shelf.take(picture)
+        self.size_bytes += size_bytes - picture.size_bytes
+        picture.size_bytes, picture.changed_ns = size_bytes, changed_ns
+        shelf.put(picture)
+
+    def at(self, name: str) -> Picture | None:
+        """The picture of a name, if it is there."""
+        return self._folders.get(_folder_of(name), {}).get(name)
+
+    def names_in(self, folder: str) -> Collection[str]:
+        """The names of the pictures that lie in a folder itself, as they are below the root."""
+        return self._folders.get(folder, {}).keys()
+
     def find(self, identifier: str) -> Picture:
         """The picture of an id.
 
         Raises:
             InvalidValueError: There is none.
         """
-        try:
-            return self._by_id[identifier]
-        except KeyError:
-            raise InvalidValueError(
-                "there is no such picture any more", hint="load the page again"
-            ) from None
+        picture = self.get(identifier)
+        if picture is None:
+            raise InvalidValueError("there is no such picture any more", hint="load the page again")
+        return picture
 
     def get(self, identifier: str) -> Picture | None:
         """The picture of an id, if it is there."""
-        return self._by_id.get(identifier)
+        number = self._number_of(identifier)
+        return self._by_number[number] if 0 <= number < len(self._by_number) else None
 
-    def newest_first(self, label: str) -> Iterator[Picture]:
-        """The pictures of a label; not to be gone through while others come."""
-        return reversed(self._shelves[label])
+    def newest(self, label: str, count: int, skip: int = 0) -> list[Picture]:
+        """So many pictures of a label, the newest first, behind those that are skipped."""
+        shelf = self._shelves.get(label)
+        return [] if shelf is None else shelf.newest(count, skip)
+
+    def moments(self, label: str, most: int) -> int:
+        """How many different moments the pictures of a label show: those of a burst are one.
+
+        Args:
+            label: Whose.
+            most: Counting ends there.
+        """
+        found: set[str] = set()
+        count, step = 0, most
+        while len(found) < most and count < _MOST_LOOKED_AT:
+            pictures = self.newest(label, step, count)
+            found.update(picture.burst or picture.id for picture in pictures)
+            count, step = count + len(pictures), 1000
+            if not pictures:
+                break
+        return min(len(found), most)
 
     def stamp(self, label: str) -> str:
         """Another text whenever the pictures of a label are others."""
         return f"{self._run}-{self._shelves[label].changes:x}"
+
+    def count(self, label: str) -> int:
+        """How many pictures a label has."""
+        shelf = self._shelves.get(label)
+        return 0 if shelf is None else len(shelf)
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -188,32 +231,26 @@ class Index:
         return {label: len(shelf) for label, shelf in self._shelves.items() if len(shelf)}
 
     def __len__(self) -> int:
-        return len(self._by_id)
+        return self._count
 
-    def _put(self, picture: Picture) -> None:
-        self._by_id[picture.id] = picture
-        self._by_name[picture.name] = picture.id
-        self._shelves[picture.label].put(picture)
+    def _number_of(self, identifier: str) -> int:
+        """The place of an id of this run; -1 for all others."""
+        run, dash, digits = identifier.partition("-")
+        if run != self._run or not dash or not 0 < len(digits) < 12:
+            return -1
+        try:
+            number = int(digits, 16)
+        except ValueError:
+            return -1
+        return number if f"{number:x}" == digits else -1
+
+    def _put(self, picture: Picture, *, is_one_of_many: bool = False) -> None:
+        self._by_number[self._number_of(picture.id)] = picture
+        self._folders[_folder_of(picture.name)][picture.name] = picture
+        self._shelves[picture.label].put(picture, is_one_of_many=is_one_of_many)
+        self._count += 1
         self.size_bytes += picture.size_bytes
 
 
-def _scan(root: Path) -> Iterator[tuple[str, tuple[int, int]]]:
-    """Names, sizes and times of the pictures in folders of labels, as training finds them."""
-    pending = [("", 0)]
-    while pending:
-        folder, depth = pending.pop()
-        try:
-            entries = list(os.scandir(root / folder))
-        except OSError:
-            continue  # it vanished, or is not ours to read
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            name = f"{folder}/{entry.name}" if folder else entry.name
-            if entry.is_dir(follow_symlinks=False):
-                if depth < _MAX_DEPTH:
-                    pending.append((name, depth + 1))
-            elif depth and entry.is_file(follow_symlinks=False) and may_be_picture(entry):
-                with contextlib.suppress(OSError):  # it vanished while we looked
-                    status = entry.stat(follow_symlinks=False)
-                    yield name, (status.st_size, status.st_mtime_ns)
+def _folder_of(name: str) -> str:
+    return name.rpartition("/")[0]

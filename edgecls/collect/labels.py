@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from edgecls.collect.names import check_folders, check_label
+from edgecls.collect.names import KnownLabels, check_folders
 from edgecls.contract.files import read_regular_file, write_json
 from edgecls.contract.json_text import read_object
 from edgecls.errors import EdgeclsError, InvalidValueError, SinkError
@@ -39,23 +39,24 @@ class LabelList:
         there = check_folders(list_folders(root), root)
         before = _load(self._path)
         # Folders first, since a label is called as its folder is; then in the right order.
-        names = list(there)
+        self._known = KnownLabels(there)
+        order = []
         for text in (*given, *before):
-            label = check_label(text, names)
-            if label not in names:
-                names.append(label)
-        order = [check_label(text, names) for text in (*given, *before)]
+            order.append(self._known.check(text))
+            self._known.add(order[-1])
         self.names = tuple(before)  # a disk that is full need not be written to for nothing
         self._set(dict.fromkeys((*order, *there)))
 
     def take_in(self, root: Path) -> None:
         """Add the folders that somebody else has made, where they can be labels."""
+        names = list(self.names)
+        known = KnownLabels(names)
         for name in list_folders(root):
-            if name not in self.names:
-                try:
-                    self.add(name)
-                except InvalidValueError:
-                    continue
+            with contextlib.suppress(InvalidValueError):
+                if name not in known and len(names) < _MOST:
+                    names.append(known.check(name))
+                    known.add(names[-1])
+        self._set(dict.fromkeys(names))
 
     def check(self, label: str) -> None:
         """Refuse what is none of them.
@@ -63,7 +64,7 @@ class LabelList:
         Raises:
             InvalidValueError: It is none.
         """
-        if label not in self.names:
+        if label not in self._known:
             raise InvalidValueError(f"there is no label {label!r}", hint="add it first")
 
     def add(self, text: str) -> str:
@@ -73,8 +74,8 @@ class LabelList:
             InvalidValueError: It can be none.
             SinkError: It cannot be written down.
         """
-        label = check_label(text, self.names)
-        if label not in self.names:
+        label = self._known.check(text)
+        if label not in self._known:
             if len(self.names) >= _MOST:
                 raise InvalidValueError(f"there are {_MOST} labels already")
             self._set((*self.names, label))
@@ -94,6 +95,7 @@ class LabelList:
         except EdgeclsError as wrong:
             raise SinkError(wrong.problem, hint=wrong.hint) from wrong
         self.names = names
+        self._known = KnownLabels(names)
 
 
 def _load(path: Path) -> list[str]:
@@ -103,9 +105,11 @@ def _load(path: Path) -> list[str]:
         found = read_object(content, path.name).fields.get("labels")
     except EdgeclsError:
         return []
+    known = KnownLabels()
     labels: list[str] = []
     for text in found if isinstance(found, list) else ():
         with contextlib.suppress(InvalidValueError):  # a hand has been at it: the others count
-            if isinstance(text, str) and check_label(text, labels) not in labels:
-                labels.append(check_label(text))
+            if isinstance(text, str) and (label := known.check(text)) not in known:
+                labels.append(label)
+                known.add(label)
     return labels[:_MOST]

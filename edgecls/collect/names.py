@@ -6,13 +6,51 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Final
 
-from edgecls.contract.labels import find_lookalike
+from edgecls.contract.labels import find_lookalike, lookalike_key
 from edgecls.errors import DatasetError, InvalidValueError
 
 # Names of folders have at most 255 bytes; there is room for what a copy of one is called.
 MAX_LABEL_BYTES: Final = 200
 # They join letters: of Persian and Indic words, of emoji made of several.
 _JOINERS: Final = "\u200c\u200d"
+
+
+class KnownLabels:
+    """Labels that are there, so that another one is compared with all of them at once.
+
+    Args:
+        names: They.
+    """
+
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        self._by_form: dict[str, str] = {}
+        self._by_look: dict[str, str] = {}
+        for name in names:
+            self.add(name)
+
+    def __contains__(self, label: str) -> bool:
+        return self._by_form.get(unicodedata.normalize("NFC", label)) == label
+
+    def add(self, label: str) -> None:
+        """One more, as it is written."""
+        self._by_form.setdefault(unicodedata.normalize("NFC", label), label)
+        self._by_look.setdefault(lookalike_key(label), label)
+
+    def check(self, text: str) -> str:
+        """A label as it is to be written: see `check_label`."""
+        label = unicodedata.normalize("NFC", text.strip())
+        there = self._by_form.get(label)
+        if there is not None:
+            return there  # a folder keeps the form that its system has given it
+        _refuse_bad_name(label)
+        lookalike = self._by_look.get(lookalike_key(label))
+        if lookalike is not None:
+            raise InvalidValueError(
+                f"{label!r} differs from the label {lookalike!r} in case or in invisible marks"
+                " only",
+                hint=f"use {lookalike!r}, or another name",
+            )
+        return label
 
 
 def check_label(text: str, known: Iterable[str] = ()) -> str:
@@ -25,18 +63,7 @@ def check_label(text: str, known: Iterable[str] = ()) -> str:
     Raises:
         InvalidValueError: No folder can be called that, or it looks like another label.
     """
-    label = unicodedata.normalize("NFC", text.strip())
-    for there in known:
-        if label == unicodedata.normalize("NFC", there):
-            return there  # a folder keeps the form that its system has given it
-    _refuse_bad_name(label)
-    lookalike = find_lookalike((*known, label))
-    if lookalike is not None:
-        raise InvalidValueError(
-            f"{label!r} differs from the label {lookalike[0]!r} in case or in invisible marks only",
-            hint=f"use {lookalike[0]!r}, or another name",
-        )
-    return label
+    return KnownLabels(known).check(text)
 
 
 def parse_labels(text: str) -> tuple[str, ...]:
@@ -46,11 +73,13 @@ def parse_labels(text: str) -> tuple[str, ...]:
         InvalidValueError: One of them is none, or they cannot be told apart.
     """
     labels: list[str] = []
+    known = KnownLabels()
     for part in text.split(","):
-        label = check_label(part, labels)
-        if label in labels:
+        label = known.check(part)
+        if label in known:
             raise InvalidValueError(f"the label {label!r} is given twice")
         labels.append(label)
+        known.add(label)
     return tuple(labels)
 
 

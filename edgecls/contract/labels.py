@@ -85,12 +85,17 @@ def find_lookalike(names: Iterable[str]) -> tuple[str, str] | None:
     """
     first: dict[str, str] = {}
     for name in names:
-        key = _INVISIBLE.sub("", unicodedata.normalize("NFKC", name).casefold())
-        key = unicodedata.normalize("NFKC", key)
+        key = lookalike_key(name)
         if key in first:
             return first[key], name
         first[key] = name
     return None
+
+
+def lookalike_key(name: str) -> str:
+    """The same text for names that differ as `find_lookalike` says."""
+    key = _INVISIBLE.sub("", unicodedata.normalize("NFKC", name).casefold())
+    return unicodedata.normalize("NFKC", key)
 
 
 def _decode(text: str | bytes) -> str:

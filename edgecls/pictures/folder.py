@@ -172,9 +172,14 @@ def _list_pictures(root: Path, folder: Path) -> list[str]:
     return names
 
 
+def is_sidecar(name: str) -> bool:
+    """Whether a file is of a kind that lies beside pictures, by its name."""
+    return os.path.splitext(name)[1].lower() in _SIDECARS
+
+
 def may_be_picture(entry: os.DirEntry[str]) -> bool:
     """Whether a file, or a link to nowhere, is looked at; only its content says what it is."""
-    if Path(entry.name).suffix.lower() in _SIDECARS:
+    if is_sidecar(entry.name):
         return False
     try:
         return entry.is_file() or not os.path.exists(entry.path)
