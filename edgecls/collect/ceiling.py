@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterable
+from typing import ClassVar
 
 from edgecls.storage.quota import Kept, Quota
 
@@ -16,6 +17,8 @@ class Ceiling(Quota):
         min_free_bytes: What must stay free on the disk.
         used: Bytes of what is kept.
     """
+
+    deletes: ClassVar[bool] = False
 
     def __init__(self, max_bytes: int, min_free_bytes: int, used: Callable[[], int]) -> None:
         super().__init__(max_bytes, min_free_bytes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Final
@@ -14,6 +15,10 @@ from edgecls.sinks import Sink
 from edgecls.storage.journal import Journal, LineFormat
 from edgecls.storage.outage import Outage
 
+# The first cell may be cut anywhere; once it is whole it is a time, see `_moment_of`.
+_TORN_ROW: Final = re.compile(
+    rb"-?\d[\d:T.+-]*|(?:\d{4}-\d\d-\d\dT[\d:.+]+|-?\d+\.\d{3}),.*", re.DOTALL
+)
 _FIRST_CLOCK_S: Final = 1e9  # in 2001; no recording is that long
 
 
@@ -34,8 +39,8 @@ class CsvSink(Sink):
         self.name = str(path)
         # Rows end with CR LF (RFC 4180) and cells hold no CR, so a torn row is known as one.
         header = to_bytes(FRAME_COLUMNS)
-        lines = LineFormat(begins=b"", header=header, end=b"\r\n")
-        self._journal = Journal(path, lines)
+        lines = LineFormat(begins=b"", header=header, end=b"\r\n", is_torn=_is_torn_row)
+        self._journal = Journal(path, lines, waits=True)
         self._outage = Outage(self.name, tell)
         if self._journal.repaired_bytes:
             tell(f"{path}: its last row was torn and is cut off")
@@ -64,6 +69,11 @@ def to_bytes(cells: Sequence[str]) -> bytes:
     """
     plain = [cell.replace("\r\n", "\n").replace("\r", "\n") for cell in cells]
     return to_row(plain).encode("utf-8", "backslashreplace")
+
+
+def _is_torn_row(torn: bytes) -> bool:
+    """Whether half a row may be one of ours: it begins with a time, and a person's seldom does."""
+    return _TORN_ROW.fullmatch(torn) is not None
 
 
 def _cells_of(event: PredictionEvent) -> Sequence[str]:

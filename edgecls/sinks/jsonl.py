@@ -13,8 +13,9 @@ from edgecls.contract.events import Event
 from edgecls.errors import SinkClosedError, SinkError
 from edgecls.imaging.captured import CapturedFrame
 from edgecls.sinks import Sink
-from edgecls.storage.journal import Journal, LineFormat
+from edgecls.storage.journal import Journal, LineFormat, older
 from edgecls.storage.outage import Outage
+from edgecls.storage.targets import EVENTS, check_file
 
 MAX_BYTES: Final = 100 << 20
 KEEP: Final = 5
@@ -90,11 +91,14 @@ def open_jsonl(
 
     Raises:
         SinkError: It cannot be written.
+        TargetError: One of the older names is taken by a file of another kind.
     """
     try:
         if path.exists() and not stat.S_ISREG(path.stat().st_mode):
             return JsonlSink(path.open("a", encoding="ascii"), str(path))
-        journal = Journal(path, LINES, max_bytes=max_bytes, keep=keep)
+        for number in range(1, keep + 1 if max_bytes else 1):
+            check_file(older(path, number), EVENTS, "--jsonl")
+        journal = Journal(path, LINES, max_bytes=max_bytes, keep=keep, waits=True)
     except SinkError:
         raise
     except (OSError, ValueError) as wrong:  # ValueError: a NUL in the name

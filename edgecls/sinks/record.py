@@ -24,7 +24,7 @@ from edgecls.imaging.opencv import cv2
 from edgecls.sinks import Sink
 from edgecls.sinks.diversity import Diversity, Thumbnail, to_thumbnail
 from edgecls.storage.album import Album
-from edgecls.storage.outage import Outage
+from edgecls.storage.outage import Outage, is_passing
 from edgecls.storage.quota import Quota
 
 WHENS: Final = ("uncertain", "changed", "every", "disagreed", "all")
@@ -94,15 +94,28 @@ class RecordSink(Sink):
         self.is_on = True  # set from the live view's thread
         self._settings = settings or RecordSettings()
         self._quota = Quota(self._settings.quota_bytes, self._settings.min_free_bytes)
-        self._album = Album(folder, self._quota)
+        self._folder = folder
+        self._tell = tell
         self._outage = Outage(self.name, tell)
+        self._album: Album | None = None
+        self._told_left = 0
+        try:
+            self._album = self._open()
+        except OSError as wrong:
+            # A disk that is full now may have room later; a folder of others will not be ours.
+            if not is_passing(wrong):
+                raise
         self._diversity = Diversity()
         self._recorded = self._alike = self._unreadable = self._seen = 0
         self._last: PredictionEvent | None = None
-        if self._album.swept:
-            tell(f"{self.name}: {self._album.swept} half-written pictures are swept away")
-        if self._album.repaired_bytes:
-            tell(f"{self.name}: the last line of its log was torn and is cut off")
+
+    def _open(self) -> Album:
+        album = Album(self._folder, self._quota)
+        if album.swept:
+            self._tell(f"{self.name}: {album.swept} half-written pictures are swept away")
+        if album.repaired_bytes:
+            self._tell(f"{self.name}: the last line of its log was torn and is cut off")
+        return album
 
     def handle(self, event: Event, frame: CapturedFrame | None = None) -> None:
         """Keep the frame, if it is wanted and new; a disk that takes nothing is waited for."""
@@ -129,7 +142,8 @@ class RecordSink(Sink):
 
     def close(self) -> None:
         """Let go of the folder."""
-        self._album.close()
+        if self._album is not None:
+            self._album.close()
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -138,6 +152,7 @@ class RecordSink(Sink):
             "recorded": self._recorded,
             "alike": self._alike,
             "deleted": self._quota.deleted,
+            "left": len(self._quota.left),
             "unreadable": self._unreadable,
             "errors": self._outage.missed,
         }
@@ -170,7 +185,16 @@ class RecordSink(Sink):
         return {**facts, "event": "picture", "when": self._settings.when}
 
     def _add(self, label: str, content: bytes, facts: Mapping[str, Any]) -> None:
+        if self._album is None:
+            self._album = self._open()
         self._album.add(label, content, "jpg", facts)
+        if len(self._quota.left) > self._told_left:
+            if not self._told_left:
+                self._tell(
+                    f"{self.name}: pictures that are not as they were recorded stay, whatever the"
+                    " quota is, and are not counted"
+                )
+            self._told_left = len(self._quota.left)
 
 
 def to_jpeg(frame: CapturedFrame) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import hashlib
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,9 +16,10 @@ from edgecls.console import json_line
 from edgecls.contract.json_text import read_object
 from edgecls.contract.moment import to_moment
 from edgecls.errors import InvalidValueError, SinkError
-from edgecls.storage.compaction import compact, count_lines
+from edgecls.storage.compaction import compact, count_lines, discard_leftover, read_digests
 from edgecls.storage.inside import Inside
 from edgecls.storage.journal import Journal, LineFormat
+from edgecls.storage.kinds import kind_of_folder
 from edgecls.storage.quota import Kept, Quota
 
 LOG_NAME: Final = "records.jsonl"
@@ -108,8 +110,9 @@ class Album:
         name = f"{self._next:09}-{_moment(facts['time'])}.{suffix}"
         with _open_folder(root, folder) as handle:
             _write_durably(handle, name, content)
-            kept = Kept(self._next, folder, name, len(content))
-            line = {"file": f"{folder}/{name}", "bytes": len(content), **facts}
+            kept = Kept(self._next, folder, name, len(content), hashlib.sha256(content).digest())
+            line = {"file": f"{folder}/{name}", "bytes": len(content)}
+            line |= {"sha256": kept.digest.hex(), **facts}
             try:
                 self._log.append(json_line(line).encode() + b"\n")
             except OSError:
@@ -146,12 +149,15 @@ class Album:
         with contextlib.ExitStack() as opening:
             root = os.open(self._path, _FOLDER)
             opening.callback(os.close, root)
+            if self._quota.deletes:
+                self._refuse_others()
             opening.callback(os.close, _lock(root, self._path))
-            self._quota.begin(self._sweep(root) if takes_stock else ())
             self._log = Journal(self._path / LOG_NAME, _LINES, is_durable=True)
             opening.callback(self._log.close)
             self.repaired_bytes = self._log.repaired_bytes
-            self._next = 1 + max(self._quota.newest, _last_number(self._path / LOG_NAME))
+            last = _last_number(self._path / LOG_NAME)
+            self._quota.begin(self._sweep(root, last) if takes_stock else ())
+            self._next = 1 + max(self._quota.newest, *self._quota.left, last)
             self._lines = count_lines(root, LOG_NAME) if takes_stock else 0
             self._most_lines = 0
             self._root = root
@@ -176,30 +182,57 @@ class Album:
             return
         self._log.close()  # it finds the new file by itself
         with contextlib.suppress(OSError):  # it stays as it is, until it is twice as long
-            self._lines = compact(root, LOG_NAME, self._quota.oldest)
+            self._lines = compact(root, LOG_NAME, self._quota.oldest, self._quota.left)
         self._most_lines = 2 * self._lines
 
-    def _sweep(self, root: int) -> Iterator[Kept]:
-        """The pictures that are there; what a crash left half-written is deleted."""
+    def _refuse_others(self) -> None:
+        """Refuse a folder whose pictures somebody else has put there.
+
+        Raises:
+            SinkError: It is a data set, or another thing than a recording.
+        """
+        found = kind_of_folder(self._path)
+        if found not in ("recording", "folder"):
+            raise SinkError(
+                f"'{self._path}' holds what no recording has put there: it is a {found}",
+                hint="give the recording a folder of its own",
+            )
+
+    def _sweep(self, root: int, last: int) -> Iterator[Kept]:
+        """The pictures that were kept here; what a crash left half-written is deleted.
+
+        Args:
+            root: The folder.
+            last: The highest number that the log has: what is half-written comes after it.
+        """
+        logged = read_digests(root, LOG_NAME) if self._quota.deletes else None
         for entry in os.scandir(root):
             if entry.name == LOG_NAME + _PART and entry.is_file(follow_symlinks=False):
-                os.unlink(entry.name, dir_fd=root)
+                discard_leftover(root, entry.name)
             if entry.name.startswith(".") or not entry.is_dir(follow_symlinks=False):
                 continue
             with _open_folder(root, entry.name) as handle:
-                yield from self._sweep_folder(handle, entry.name)
+                yield from self._sweep_folder(handle, entry.name, last, logged)
 
-    def _sweep_folder(self, handle: int, folder: str) -> Iterator[Kept]:
+    def _sweep_folder(
+        self, handle: int, folder: str, last: int, logged: Mapping[str, bytes] | None
+    ) -> Iterator[Kept]:
         for entry in os.scandir(handle):
             found = _NAME.fullmatch(entry.name.removesuffix(_PART))
             if found is None or not entry.is_file(follow_symlinks=False):
                 continue
+            number = int(found[1])
             if entry.name.endswith(_PART):
-                os.unlink(entry.name, dir_fd=handle)
-                self.swept += 1
-            else:
-                size = entry.stat(follow_symlinks=False).st_size
-                yield Kept(int(found[1]), folder, entry.name, size)
+                if number > last:
+                    os.unlink(entry.name, dir_fd=handle)
+                    self.swept += 1
+                continue
+            digest = b"" if logged is None else logged.get(f"{folder}/{entry.name}", b"")
+            if logged is not None and not digest:
+                self._quota.left.add(number)  # moved here by somebody, or kept without a line
+                continue
+            size = entry.stat(follow_symlinks=False).st_size
+            yield Kept(number, folder, entry.name, size, digest)
 
 
 def folder_name(label: str) -> str:

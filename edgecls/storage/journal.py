@@ -6,11 +6,14 @@ import contextlib
 import os
 import stat
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from edgecls.errors import SinkError
+from edgecls.storage.kinds import read_head
+from edgecls.storage.outage import is_passing
 
 # A line is far shorter; a longer last "line" belongs to a file of another kind.
 _MAX_LINE_BYTES: Final = 1 << 20
@@ -25,11 +28,13 @@ class LineFormat:
         begins: What every line begins with, so that nothing else is ever taken for a torn one.
         header: First line of a new file, with its end; empty for none.
         end: What ends a line and is nowhere inside one.
+        is_torn: Whether a last line without its end is the beginning of one of ours.
     """
 
     begins: bytes = b"{"
     header: bytes = b""
     end: bytes = b"\n"
+    is_torn: Callable[[bytes], bool] = lambda _: True
 
 
 class Journal:
@@ -46,6 +51,7 @@ class Journal:
             begun anew; 0 for never.
         keep: How many older ones are kept.
         is_durable: Whether a line that was appended survives a power cut (`fdatasync`).
+        waits: Whether a disk that is full at the start is no error: it is tried again by `append`.
 
     Raises:
         SinkError: It cannot be written, or holds something else.
@@ -59,6 +65,7 @@ class Journal:
         max_bytes: int = 0,
         keep: int = 0,
         is_durable: bool = False,
+        waits: bool = False,
     ) -> None:
         self.repaired_bytes = 0
         self._path = path
@@ -74,6 +81,8 @@ class Journal:
         except OSError as wrong:
             if isinstance(wrong, SinkError):
                 raise
+            if waits and is_passing(wrong):
+                return
             raise SinkError(
                 f"cannot write events to '{path}': {wrong.strerror}",
                 hint="check that the folder exists and is writable",
@@ -92,7 +101,9 @@ class Journal:
         if self._max_bytes and self._size and self._size + len(line) > self._max_bytes:
             self._rotate()
         assert self._handle is not None
-        self._write(self._handle, line)
+        # With the first line, not before: a disk that is full at the start may have room by then.
+        missing = self._lines.header[self._size :] if self._size < len(self._lines.header) else b""
+        self._write(self._handle, missing + line)
 
     def close(self) -> None:
         """Close the file; may be called twice."""
@@ -110,8 +121,6 @@ class Journal:
             if not stat.S_ISREG(status.st_mode):
                 raise SinkError(f"'{self._path}' is a device, a pipe or a socket, wanted a file")
             self._size = self._repair(handle, status.st_size)
-            if not self._size and self._lines.header:
-                self._write(handle, self._lines.header)
         except BaseException:
             os.close(handle)
             raise
@@ -125,8 +134,10 @@ class Journal:
         if header and not header.startswith(head):
             raise self._is_something_else("its first line is another one")
         if header and len(head) < len(header):
-            os.ftruncate(handle, 0)
-            return 0
+            return size  # the rest of a header that was cut is written with the first line
+        first = os.pread(handle, len(self._lines.begins), 0)
+        if size and not header and not self._lines.begins.startswith(first):
+            raise self._is_something_else("its first line is of another kind")
         start = max(0, size - _MAX_LINE_BYTES)
         tail = os.pread(handle, size - start, start)
         whole = tail.rfind(end) + len(end) if end in tail else 0
@@ -134,7 +145,8 @@ class Journal:
         if not torn:
             return size
         begins = self._lines.begins[: len(torn)]
-        if (start and not whole) or not torn.startswith(begins):
+        is_ours = torn.startswith(begins) and self._lines.is_torn(torn)
+        if (start and not whole) or not is_ours:
             raise self._is_something_else("its last line is of another kind")
         os.ftruncate(handle, size - len(torn))
         self.repaired_bytes = len(torn)
@@ -179,14 +191,34 @@ class Journal:
         return (ours.st_dev, ours.st_ino) == (named.st_dev, named.st_ino)
 
     def _rotate(self) -> None:
-        self.close()
         names = [self._path, *(older(self._path, n) for n in range(1, self._keep + 1))]
+        self._refuse_others(names)
+        self.close()
         if not self._keep:
             os.unlink(self._path)
         for newer, old in zip(names[-2::-1], names[:0:-1], strict=True):
             with contextlib.suppress(FileNotFoundError):
                 os.replace(newer, old)
         self._open()
+
+    def _refuse_others(self, names: Sequence[Path]) -> None:
+        """Refuse to rename a file of another kind, and to delete one with a line of others in it.
+
+        Raises:
+            OSError: One of them is, or cannot be read.
+        """
+        first = self._lines.header or self._lines.begins
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                is_ours = read_head(name).startswith(first)
+                if is_ours and name == names[-1] and self._lines.begins:
+                    with name.open("rb") as lines:
+                        is_ours = all(line.startswith(self._lines.begins) for line in lines)
+                if not is_ours:
+                    raise SinkError(
+                        f"'{self._path}' is full and cannot be begun anew: '{name}' holds what"
+                        " others wrote, and is left as it is"
+                    )
 
 
 def older(path: Path, number: int) -> Path:

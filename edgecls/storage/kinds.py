@@ -26,6 +26,8 @@ _COLLECTED: Final = b'"when": "collected"'
 _HEAD_BYTES: Final = 4096
 # A table of `classify`, with as many labels as were asked for.
 _GUESSES: Final = re.compile(rb"file,error(?:,label_\d+,score_\d+)+\r?\n")
+# What an album calls its first picture.
+_FIRST: Final = re.compile(r"0{8}1-[0-9]{8}T[0-9]{6}Z\.(?:jpg|png)")
 _RUN_FILES: Final = ("metrics.json", "split.csv", "model.keras")
 # As deep as the pictures of a data set lie: DATA/train/cat/1.jpg.
 _DEPTH: Final = 3
@@ -161,6 +163,8 @@ def kind_of_folder(folder: Path) -> str:
     found = find_picture(folder)
     if not found:
         return "folder"
+    if (folder / RECORDS_NAME).is_file() and _FIRST.fullmatch(found.rpartition("/")[2]):
+        return "recording"  # the power went before its first picture had a line
     return "data set" if "/" in found else "pictures"
 
 

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable
+from typing import Final
 
 from edgecls.errors import EdgeclsError
+
+# A disk in one of these states has room again once somebody has tidied it up.
+_PASSING: Final = frozenset((errno.ENOSPC, errno.EDQUOT))
+
+
+def is_passing(wrong: BaseException | None) -> bool:
+    """Whether a place that cannot be written to now may be later: it is full."""
+    while wrong is not None:
+        if isinstance(wrong, OSError) and wrong.errno in _PASSING:
+            return True
+        wrong = wrong.__cause__
+    return False
 
 
 class Outage:

@@ -1,23 +1,31 @@
-"""How much may be kept: the oldest pictures go first, and nothing else ever."""
+"""How much may be kept: the oldest pictures go first, and nothing else ever.
+
+What goes was kept by the recording itself and is byte for byte as it was then: a picture that
+somebody has moved, edited or put there is nobody's to delete.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
+import stat
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Kept:
-    """A picture on the disk: `folder/name`, below the root."""
+    """A picture on the disk: `folder/name`, below the root, with the SHA-256 of its bytes."""
 
     number: int
     folder: str
     name: str
     size_bytes: int
+    digest: bytes = field(default=b"", compare=False)
 
 
 class Quota:
@@ -26,10 +34,18 @@ class Quota:
     Args:
         max_bytes: All pictures together; 0 for no limit.
         min_free_bytes: What must stay free on the disk; nothing is deleted for it.
+
+    Attributes:
+        deletes: Whether it makes room, or refuses what is too much.
+        deleted: How many pictures it has deleted.
+        left: Numbers of pictures that it leaves alone, and does not count: others changed them.
     """
+
+    deletes: ClassVar[bool] = True
 
     def __init__(self, max_bytes: int = 0, min_free_bytes: int = 0) -> None:
         self.deleted = 0
+        self.left: set[int] = set()
         self.bytes = 0
         self._max_bytes = max_bytes
         self._min_free_bytes = min_free_bytes
@@ -73,9 +89,11 @@ class Quota:
         if self._max_bytes and size_bytes > self._max_bytes:
             raise OSError(errno.EFBIG, f"a picture of {size_bytes} bytes is over the quota alone")
         while self._max_bytes and self._kept and self.bytes + size_bytes > self._max_bytes:
-            _delete(root, self._kept[0])
+            if _delete(root, self._kept[0]):
+                self.deleted += 1
+            else:
+                self.left.add(self._kept[0].number)
             self.bytes -= self._kept.popleft().size_bytes
-            self.deleted += 1
         if not self._min_free_bytes:
             return
         disk = os.fstatvfs(root)
@@ -88,17 +106,41 @@ class Quota:
             )
 
 
-def _delete(root: int, kept: Kept) -> None:
-    """Delete one picture below the root, through no link; one that is gone already is fine."""
+def _delete(root: int, kept: Kept) -> bool:
+    """Delete one picture below the root, through no link; one that is gone already is fine.
+
+    Returns:
+        Whether it is gone: not where its bytes are others than those that were kept.
+    """
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         folder = os.open(kept.folder, flags, dir_fd=root)
     except OSError as wrong:
         if wrong.errno in (errno.ENOENT, errno.ELOOP, errno.ENOTDIR):
-            return  # the folder was moved or replaced: what is there now is not ours
+            return True  # the folder was moved or replaced: what is there now is not ours
         raise
     try:
+        if not _is_as_kept(folder, kept):
+            return False
         with contextlib.suppress(FileNotFoundError):
             os.unlink(kept.name, dir_fd=folder)
+        return True
+    except FileNotFoundError:
+        return True
     finally:
         os.close(folder)
+
+
+def _is_as_kept(folder: int, kept: Kept) -> bool:
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        handle = os.open(kept.name, flags, dir_fd=folder)
+    except FileNotFoundError:
+        raise
+    except OSError:  # a link, or not ours to read
+        return False
+    with open(handle, "rb") as file:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode) or status.st_size != kept.size_bytes:
+            return False
+        return hashlib.file_digest(file, "sha256").digest() == kept.digest

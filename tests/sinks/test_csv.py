@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from edgecls.errors import SinkError
 from edgecls.contract.tables import FRAME_COLUMNS
+from edgecls.errors import SinkError
 from edgecls.sinks.csv import CsvSink
 from tests.support.frames import change, prediction
 

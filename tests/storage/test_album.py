@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -84,7 +85,8 @@ class TestLog:
     def test_each_picture_has_a_line(self, root: Path) -> None:
         names = add(Album(root, Quota()), 2)
         lines = [json.loads(line) for line in (root / LOG_NAME).read_text().splitlines()]
-        assert lines == [{"file": name, "bytes": 10, **FACTS} for name in names]
+        digest = hashlib.sha256(b"x" * 10).hexdigest()
+        assert lines == [{"file": name, "bytes": 10, "sha256": digest, **FACTS} for name in names]
 
     @pytest.mark.fault(67)
     def test_a_torn_line_is_cut_off(self, root: Path) -> None:
@@ -189,7 +191,9 @@ class TestQuota:
 
     @pytest.mark.fault(69)
     def test_pictures_of_others_are_never_deleted(self, root: Path) -> None:
-        (root / "cat").mkdir(parents=True)
+        first = Album(root, Quota())
+        add(first)
+        first.close()
         holiday = root / "cat" / "holiday.jpg"
         holiday.write_bytes(b"x" * 1000)
         add(Album(root, Quota(max_bytes=20)), 5)
@@ -331,7 +335,7 @@ class TestLogStaysBounded:
 
     def test_what_a_crash_left_of_a_new_log_is_swept(self, root: Path) -> None:
         self.fill(root, 3)
-        (root / f"{LOG_NAME}.part").write_text("half")
+        (root / f"{LOG_NAME}.part").write_text('{"file": "cat/0')
         self.fill(root, 1)
         assert sorted(path.name for path in root.iterdir()) == [".edgecls.lock", "cat", LOG_NAME]
 
@@ -345,8 +349,10 @@ class TestLogStaysBounded:
 
 @pytest.mark.parametrize("number", ["999999999", "1000000000", "123456789012"])
 def test_a_file_of_a_high_number_is_not_written_over(tmp_path: Path, number: str) -> None:
+    first = Album(tmp_path / "seen", Quota())
+    first.add("cat", b"ours", "jpg", {"time": 1793880000.0})
+    first.close()
     there = tmp_path / "seen" / "cat" / f"{number}-20261105T120000Z.jpg"
-    there.parent.mkdir(parents=True)
     there.write_bytes(b"theirs")
     names = []
     for _ in range(2):
