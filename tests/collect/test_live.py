@@ -155,6 +155,7 @@ def test_a_recording_stays_at_its_last_frame(watch: Callable[..., tuple[Live, Sc
     assert frame is not None
     assert frame.index == 3
     assert screen.shown[-1].facts["frame"] == 3
+    assert live.seen(screen.shown[-1].facts["run"], 3).index == 3
 
 
 def test_it_runs_at_its_own_pace(watch: Callable[..., tuple[Live, Screen]]) -> None:

@@ -31,6 +31,7 @@ class ScriptedCamera(Closing):
         self.fps = FPS
         self.is_plugged_in = True
         self.sent = 0
+        self.sent_as: dict[int, bytes] = {}  # by the frame's number, while scenes move
         self.draw = picture_of
         self._index = -1
 
@@ -48,7 +49,10 @@ class ScriptedCamera(Closing):
         self.number += self.is_moving
         self._index += 1
         self.sent += 1
-        return CapturedFrame(None, self._index, self._index / FPS, jpeg=self.draw(self.number))
+        jpeg = self.draw(self.number)
+        if self.is_moving:
+            self.sent_as[self._index] = jpeg
+        return CapturedFrame(None, self._index, self._index / FPS, jpeg=jpeg)
 
     def show(self, number: int) -> None:
         """Show another scene; returns when it was sent."""

@@ -26,7 +26,7 @@ _STYLE: Final = """
 .sheet { display: grid; gap: .75rem;
   grid-template-columns: repeat(auto-fill, minmax(min(100%, 8.5rem), 1fr)); }
 .sheet figure { padding: .5rem; }
-.sheet img { width: 100%; height: 8rem; object-fit: contain; display: block; border-radius: .25rem;
+.sheet img { width: 100%; height: 8rem; object-fit: contain; display: block;
   background: var(--page); }
 .sheet img.small { image-rendering: pixelated; }
 .sheet figcaption { margin: .4rem 0 0; color: var(--ink); overflow-wrap: anywhere;

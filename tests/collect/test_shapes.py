@@ -1,0 +1,46 @@
+"""Neither the live picture nor a kept one is cut, whatever its shape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.collect.conftest import Served
+from tests.support.browser import open_page, wait_for
+from tests.support.corners import SHAPES, is_whole, marked_jpeg, shares_seen
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+DESK = {"viewport": {"width": 1366, "height": 768}}
+PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+IS_LOADED = "where => document.querySelector(where)?.naturalWidth > 0"
+
+
+@pytest.mark.fault(96)
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+@pytest.mark.parametrize("settings", [DESK, PHONE], ids=["desk", "phone"])
+def test_all_four_corners_are_on_the_screen(
+    serve: Callable[..., Served],
+    browser: Browser,
+    settings: dict[str, object],
+    shape: tuple[int, int],
+) -> None:
+    served = serve("cat")
+    served.camera.draw = lambda _number: marked_jpeg(shape)
+    served.camera.show(0)
+    with open_page(browser, **settings) as page:
+        page.goto(served.url)
+        page.wait_for_selector("#live[data-frame]")
+        live = shares_seen(page, page.locator("#frame"), shape)
+        page.keyboard.press("1")
+        wait_for(page, IS_LOADED, "#grid img")
+        wait_for(page, IS_LOADED, ".take img")
+        thumbnail = shares_seen(page, page.locator("#grid img"), shape)
+        button = shares_seen(page, page.locator(".take img"), shape)
+        page.locator("#grid li").dblclick()
+        wait_for(page, IS_LOADED, "#large-picture")
+        large = shares_seen(page, page.locator("#large"), shape)
+    assert [is_whole(part) for part in (live, thumbnail, button, large)] == [True] * 4
