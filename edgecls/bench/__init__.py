@@ -14,6 +14,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
+from edgecls.child.environment import without_secrets
 from edgecls.errors import EngineError, InvalidValueError
 
 # Loading, warming up, and a machine that is busy with something else.
@@ -105,7 +106,9 @@ def measure(configuration: Configuration) -> Measurement:
     command = [sys.executable, "-m", "edgecls.bench.worker", asked]
     limit_s = configuration.seconds + _PATIENCE_S
     try:
-        done = subprocess.run(command, capture_output=True, timeout=limit_s, check=False)
+        done = subprocess.run(
+            command, capture_output=True, env=without_secrets(), timeout=limit_s, check=False
+        )
     except subprocess.TimeoutExpired as late:
         raise _failed(configuration, f"was not done after {limit_s:.0f} s") from late
     if done.returncode < 0:

@@ -18,6 +18,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from edgecls.child.environment import without_secrets
+
 MOST_PACKET_BYTES: Final = 1 << 16
 _SHOWN_STDERR_BYTES: Final = 4096
 # What was killed is gone at once, unless it is stuck in the kernel: then it is left there.
@@ -51,12 +53,19 @@ class Child:
         job: What it gets from there. It travels over the line, since every user of a machine can
             read the arguments of a process.
         files: Descriptors that it inherits, under the same numbers.
+        secrets: Names of environment variables that it needs; it inherits no other password.
 
     Raises:
         OSError: There is no process, or no memory for it.
     """
 
-    def __init__(self, module: str, job: Mapping[str, Any], files: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        module: str,
+        job: Mapping[str, Any],
+        files: Sequence[int] = (),
+        secrets: tuple[str, ...] = (),
+    ) -> None:
         self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._stderr = -1
         try:
@@ -67,6 +76,7 @@ class Child:
                 stdin=subprocess.PIPE,  # its end tells the child that we are gone
                 stdout=self._stderr,
                 stderr=self._stderr,
+                env=without_secrets(secrets),
                 pass_fds=(theirs.fileno(), *files),
                 start_new_session=True,
             )

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import IO, Any, Final
 
+from edgecls.child.environment import without_secrets
 from edgecls.deploy.answers import MOST_BYTES, Answers
 from edgecls.deploy.board import PARTS
 from edgecls.deploy.target import Target
@@ -152,6 +153,7 @@ class _Exchange:
         self._complained = 0
         self._process = subprocess.Popen(
             target.command(_REMOTE),
+            env=without_secrets(),  # `SendEnv` in the user's ssh_config could pass it on
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

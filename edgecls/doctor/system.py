@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from edgecls.child.environment import without_secrets
 from edgecls.profile import board
 from edgecls.profile.board import read_text
 
@@ -71,7 +72,7 @@ def run_command(words: Sequence[str]) -> Ran:
             stderr=subprocess.STDOUT,
             check=False,
             timeout=_LIMIT_S,
-            env={**os.environ, "LC_ALL": "C", "PYTHONUNBUFFERED": "1"},
+            env={**without_secrets(), "LC_ALL": "C", "PYTHONUNBUFFERED": "1"},
         )
     except (OSError, subprocess.TimeoutExpired) as wrong:
         return Ran(None, f"{words[0]}: {wrong}")

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from edgecls.child.environment import for_strangers
 from edgecls.console import printable
 from edgecls.contract.events import ChangeEvent, Event
 from edgecls.errors import SinkError
@@ -24,7 +25,6 @@ from edgecls.sinks import Sink
 
 _PLACEHOLDER: Final = re.compile(r"\{(\w*)\}")
 _KNOWN: Final = ("label", "previous", "score", "frame", "time")
-_SECRETS: Final = ("EDGECLS_MQTT_PASSWORD",)
 _TAIL_BYTES: Final = 2000
 _POLL_S: Final = 0.05
 
@@ -48,7 +48,8 @@ class CommandSink(Sink):
     No shell is involved: the text is split once, as a shell would split it, and only then are
     `{label}`, `{previous}`, `{score}`, `{frame}` and `{time}` filled in, so no label can add an
     argument. One that would begin an argument with `-` gets a `_` there, so that none is taken
-    for an option. `EDGECLS_LABEL` and so on hold the same, unchanged.
+    for an option. `EDGECLS_LABEL` and so on hold the same, unchanged. Passwords and tokens in our
+    environment are not handed on, nor is any other variable of edgecls.
 
     Args:
         text: Program and arguments.
@@ -194,8 +195,7 @@ def _fill(part: str, values: Mapping[str, str]) -> str:
 
 def _environment(values: Mapping[str, str]) -> Mapping[str, str]:
     ours = {f"EDGECLS_{name.upper()}": value for name, value in values.items()}
-    inherited = {name: value for name, value in os.environ.items() if name not in _SECRETS}
-    return {**inherited, **ours}
+    return {**for_strangers(), **ours}
 
 
 def _read_to_end(process: subprocess.Popen[bytes], timeout_s: float) -> tuple[bool, bytes]:

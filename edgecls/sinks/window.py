@@ -13,6 +13,7 @@ from typing import ClassVar, Final, TypeVar
 
 import numpy as np
 
+from edgecls.child.environment import without_secrets
 from edgecls.console import printable
 from edgecls.contract.events import Event, PredictionEvent
 from edgecls.errors import SinkError
@@ -131,6 +132,7 @@ def check_display() -> None:
         probe = subprocess.run(
             [sys.executable, "-c", _PROBE],
             capture_output=True,
+            env=without_secrets(),
             timeout=_PROBE_TIMEOUT_S,
             check=False,
         )

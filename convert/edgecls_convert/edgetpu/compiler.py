@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from edgecls.child.environment import without_secrets
 from edgecls.console import Advance, ShowProgress
 from edgecls.errors import EngineError, ModelFileError
 from edgecls_convert.edgetpu.log import CompilerLog, find_failure, parse_log
@@ -99,6 +100,7 @@ def _run(
             process = subprocess.Popen(
                 command,
                 cwd=folder,
+                env=without_secrets(),
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=subprocess.STDOUT,
