@@ -5,6 +5,7 @@ Only `cli` modules print; rooms below are given an `Advance` or a `ShowProgress`
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -14,6 +15,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 from typing import IO, Any, Final, Protocol, TypeAlias
 
 _PLAIN_INTERVAL_S: Final = 5.0
+# To the beginning of the line, and clear it: what a live line is drawn with.
+CLEAR: Final = "\r\x1b[K"
 
 
 class Advance(Protocol):
@@ -80,6 +83,40 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
+class _ShownStream(io.TextIOWrapper):
+    """Standard output or error on which a terminal obeys nothing but the end of a line."""
+
+    plain: io.TextIOWrapper  # kept: it would close their common buffer
+
+    def write(self, text: str, /) -> int:
+        """Write; a live line begins with `CLEAR`, all other control characters are shown."""
+        line = text[:-1] if text.endswith("\n") else text
+        if not line.isprintable():
+            begin = CLEAR if text.startswith(CLEAR) else ""
+            rest = text[len(begin) :]
+            text = begin + "\n".join(printable(each) for each in rest.split("\n"))
+        return super().write(text)
+
+
+def guard_streams() -> None:
+    """Let nothing that is printed from now on control the terminal, whoever forgot `printable`.
+
+    It is the second line: only where a text is made is it known which of its line breaks are ours.
+    """
+    for name in ("stdout", "stderr"):
+        plain = getattr(sys, name)
+        if isinstance(plain, io.TextIOWrapper) and not isinstance(plain, _ShownStream):
+            shown = _ShownStream(
+                plain.buffer,
+                encoding=plain.encoding,
+                errors="backslashreplace",
+                line_buffering=plain.line_buffering,
+                write_through=plain.write_through,
+            )
+            shown.plain = plain
+            setattr(sys, name, shown)
+
+
 @contextmanager
 def progress(title: str, total: int | None) -> Iterator[OpenAdvance]:
     """Show on stderr how far a long task is: a bar on a terminal, now and then a line elsewhere.
@@ -107,15 +144,22 @@ def progress(title: str, total: int | None) -> Iterator[OpenAdvance]:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
-        console=Console(stderr=True),
+        console=Console(file=_plain_stderr()),
         redirect_stdout=False,  # results go where the user sent them, not above the bar
     ) as bar:
-        task = bar.add_task(escape(title), total=total, note="")
+        task = bar.add_task(escape(printable(title)), total=total, note="")
 
         def advance(done: int, note: str = "", *, total: int | None = None) -> None:
-            bar.update(task, completed=done, note=escape(note), total=total)  # None: as it was
+            shown = escape(printable(note))
+            bar.update(task, completed=done, note=shown, total=total)  # None: as it was
 
         yield advance
+
+
+def _plain_stderr() -> IO[str]:
+    """Standard error past `guard_streams`: a bar is drawn with control characters."""
+    is_guarded = isinstance(sys.stderr, _ShownStream) and sys.__stderr__ is not None
+    return sys.__stderr__ if is_guarded else sys.stderr  # type: ignore[return-value]
 
 
 def _plain_lines(title: str, total: int | None) -> OpenAdvance:
@@ -129,6 +173,7 @@ def _plain_lines(title: str, total: int | None) -> OpenAdvance:
         if (known is not None and done >= known) or now - last >= _PLAIN_INTERVAL_S:
             last = now
             of = "" if known is None else f"/{known}"
-            print(f"{title}: {done}{of} {note}".rstrip(), file=sys.stderr, flush=True)
+            line = printable(f"{title}: {done}{of} {note}".rstrip())
+            print(line, file=sys.stderr, flush=True)
 
     return advance

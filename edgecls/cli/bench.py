@@ -69,7 +69,7 @@ def bench(
         _search(plan[0], watch, as_json=as_json)
         return
     if not as_json:
-        print(f"machine   {machine}")
+        print(f"machine   {printable(str(machine))}")
         if not defaults.profile.is_generic:
             print(f"profile   {printable(str(defaults.profile))}")
     found, failures = _measure_all(plan)

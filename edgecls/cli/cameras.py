@@ -40,8 +40,9 @@ def print_cameras(found: Sequence[CameraDetails], *, as_json: bool) -> None:
 
 
 def _show(camera: CameraDetails) -> None:
-    about = ", ".join(printable(text) for text in (camera.driver, camera.bus) if text)
-    print(f"{camera.device}  {printable(camera.name)}" + (f"  ({about})" if about else ""))
+    about = ", ".join(text for text in (camera.driver, camera.bus) if text)
+    end = f"  ({about})" if about else ""
+    print(printable(f"{camera.device}  {camera.name}{end}"))
     for fourcc, modes in groupby(camera.modes, key=lambda mode: mode.pixel_format):
         for number, mode in enumerate(modes):
             print(f"  {printable(fourcc) if not number else '':<6}{_describe(mode)}")

@@ -170,7 +170,7 @@ def _print_summary(session: Session, *, as_json: bool) -> None:
     named = [f"{printable(label)} {count}" for label, count in labels.items()]
     more = [f"and {len(named) - _MOST_LABELS} labels more"] if len(named) > _MOST_LABELS else []
     there = ", ".join(named[:_MOST_LABELS] + more)
-    print(f"{session.collection.folder}: {there or 'no labels'}")
+    print(f"{printable(str(session.collection.folder))}: {there or 'no labels'}")
     if not (reading := session.collection.reading).is_over:
         print(f"of {reading.expected or 'all its'} pictures {reading.read} were read")
     print(

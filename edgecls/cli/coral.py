@@ -50,7 +50,7 @@ def describe_on_edgetpu(file: ModelFile) -> dict[str, Any]:
 def print_on_edgetpu(found: dict[str, Any]) -> None:
     """For people."""
     if not found["is_compiled"]:
-        print("\n" + "\n".join(found["text"]))
+        print("\n" + "\n".join(map(printable, found["text"])))
         return
     runtime = found["minimum_runtime"] or "unknown"
     print(

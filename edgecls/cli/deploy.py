@@ -143,4 +143,4 @@ def _describe(board: str, report: Mapping[str, Any]) -> str:
         "rolled back": "is back to the model before",
     }
     kept = f"; kept: {', '.join(report['kept'])}" if report["kept"] else ""
-    return f"{board} {states[report['state']]}: {printable(report['model'])}{kept}"
+    return printable(f"{board} {states[report['state']]}: {report['model']}{kept}")

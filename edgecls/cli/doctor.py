@@ -151,7 +151,7 @@ def _show(found: dict[str, Any], *, is_detected: bool) -> None:
         print("cameras     none")
     for camera in found["cameras"]:
         state = "" if camera["usable"] else "  (not usable now, see below)"
-        print(f"camera      {camera['device']}  {printable(camera['name'])}{state}")
+        print(f"camera      {printable(camera['device'])}  {printable(camera['name'])}{state}")
     for warning in found.get("model_warnings", ()):
         print(f"model       {printable(warning)}")
 

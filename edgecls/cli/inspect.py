@@ -225,7 +225,7 @@ def _print_totals(found: dict[str, Any], width: int) -> None:
 
 
 def _line(name: str, text: str) -> None:
-    print(f"{name:<11} {text}")
+    print(f"{printable(name):<11} {printable(text)}")
 
 
 def _times(shape: list[int]) -> str:

@@ -19,7 +19,7 @@ from edgecls import __version__
 from edgecls.cli.declared import refuse_targets
 from edgecls.cli.grouped import GroupedCommand
 from edgecls.cli.service import tell_failure
-from edgecls.console import printable, silence_libraries
+from edgecls.console import guard_streams, printable, silence_libraries
 from edgecls.errors import EXIT_BUG, EdgeclsError, is_strict
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def main() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by whoever started it: `edgecls ... >&-`
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
-    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    guard_streams()
     asked = sys.argv[1] if len(sys.argv) > 1 else ""
     if asked in _OWN and not os.environ.get("EDGECLS_DEBUG"):
         silence_libraries()

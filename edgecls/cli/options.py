@@ -111,10 +111,12 @@ def choose_accelerator(
 
 def print_assumptions(model: ModelFile) -> None:
     """Say on stderr what a model without a card left open."""
+    from edgecls.console import printable
+
     if model.assumptions:
-        print(f"{model.name} carries no card; assumed:", file=sys.stderr)
+        print(f"{printable(model.name)} carries no card; assumed:", file=sys.stderr)
         for assumption in model.assumptions:
-            print(f"  {assumption}", file=sys.stderr)
+            print(f"  {printable(assumption)}", file=sys.stderr)
 
 
 def print_warnings(model: ModelFile) -> None:
@@ -123,4 +125,4 @@ def print_warnings(model: ModelFile) -> None:
     from edgecls.contract.pitfalls import find_pitfalls
 
     for pitfall in find_pitfalls(model.structure):
-        print(f"warning: {printable(model.name)}: {pitfall}", file=sys.stderr)
+        print(f"warning: {printable(f'{model.name}: {pitfall}')}", file=sys.stderr)

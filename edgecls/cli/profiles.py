@@ -91,13 +91,13 @@ def find_defaults(profile: str | None, model: Path, source: str | None = None) -
 def warn_of_image(profile: Profile, classifier: Classifier) -> None:
     """Say on stderr what of an opened model is too much for the board."""
     for doubt in profile.doubts(0, classifier.model.card.preprocessing.size):
-        print(f"warning: {printable(classifier.model.name)}: {doubt}", file=sys.stderr)
+        print(f"warning: {printable(f'{classifier.model.name}: {doubt}')}", file=sys.stderr)
 
 
 def _tell(defaults: Defaults) -> None:
     count = defaults.threads
     print(
-        f"profile {defaults.profile} (detected): source {defaults.source},"
+        f"profile {printable(str(defaults.profile))} (detected): source {defaults.source},"
         f" {count} thread{'s' if count > 1 else ''}",
         file=sys.stderr,
     )

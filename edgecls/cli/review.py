@@ -19,7 +19,7 @@ from edgecls.cli.web import (
     open_web,
     warn,
 )
-from edgecls.console import json_line, progress
+from edgecls.console import json_line, printable, progress
 from edgecls.storage.targets import DATA_SET, Reads, Sorts, Writes
 
 if TYPE_CHECKING:
@@ -151,8 +151,8 @@ def _serve(
         closing(open_web(app.web, listen, host_name, token_file, warn)),
     ):
         print(
-            f"review: {opened.left} pictures of {opened.root}, on their way into"
-            f" {opened.collection.folder}; Ctrl-C ends it",
+            f"review: {opened.left} pictures of {printable(str(opened.root))}, on their way into"
+            f" {printable(str(opened.collection.folder))}; Ctrl-C ends it",
             file=sys.stderr,
             flush=True,
         )
@@ -183,4 +183,4 @@ def _print_summary(opened: Review, done: Mapping[str, int], *, as_json: bool) ->
         f" {counts['reject']}, {opened.left} left"
     )
     if counts["accept"] + counts["relabel"]:
-        print(f"next: edgecls train {opened.collection.folder}")
+        print(f"next: edgecls train {printable(str(opened.collection.folder))}")

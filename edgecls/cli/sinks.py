@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final, NamedTuple, TypeAlias
 
 import typer
 
+from edgecls.console import CLEAR, printable
 from edgecls.storage.targets import EVENTS, FRAMES, RECORDING, Reads, Writes
 
 if TYPE_CHECKING:
@@ -210,9 +211,9 @@ def parse_size(text: str) -> int:
 
 def tell(text: str) -> None:
     """Say something on stderr while the loop runs, without breaking the live line."""
-    clear = "\r\x1b[K" if sys.stdout.isatty() and sys.stderr.isatty() else ""
+    clear = CLEAR if sys.stdout.isatty() and sys.stderr.isatty() else ""
     with contextlib.suppress(OSError, ValueError):  # nobody listens: no reason to stop
-        print(f"{clear}warning: {text}", file=sys.stderr, flush=True)
+        print(f"{clear}warning: {printable(text)}", file=sys.stderr, flush=True)
 
 
 def _makers(choices: SinkChoices, classifier: Classifier) -> Iterator[Callable[[], Sink]]:

@@ -16,7 +16,7 @@ from edgecls.cli.options import (
     choose_accelerator,
     print_warnings,
 )
-from edgecls.console import json_line
+from edgecls.console import json_line, printable
 from edgecls.storage.targets import Reads
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def verify(
         print(json_line(_describe(found, str(model), engine)))
         return
     print(
-        f"{found.vectors} golden vectors reproduced on {engine}, largest difference"
+        f"{found.vectors} golden vectors reproduced on {printable(engine)}, largest difference"
         f" {found.largest:g} {found.unit} (allowed: {found.tolerance:g})"
     )
     if found.frames:
