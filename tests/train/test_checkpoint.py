@@ -218,7 +218,7 @@ def test_where_none_can_be_read_it_is_said_and_nothing_is_begun_anew(tmp_path):
 
 def test_stages_have_checkpoints_of_their_own(tmp_path):
     checkpoints = Checkpoints(tmp_path)
-    first = checkpoints.of_stage("stage1")
+    first = checkpoints.of_stage("head")
     first.save(checkpoint(3))
     assert checkpoints.load() is None
     assert checkpoints.any_saved

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,18 +12,26 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
+from edgecls.cli.main import make_app
 from edgecls.contract.run import RunFolder
-from edgecls.errors import RecipeError, RunError
+from edgecls.errors import DatasetError, RecipeError, RunError
 from edgecls.pictures import open_pictures
 from edgecls_train.backend import load_keras
+from edgecls_train.begun import Begun, load_begun, save_begun
 from edgecls_train.cli.train import train
 from edgecls_train.dataset import prepare_dataset
 from edgecls_train.fit import fit
 from edgecls_train.recipe import Recipe
 from edgecls_train.recipe_file import load_recipe, recipe_to_toml
-from edgecls_train.recipe_keys import override_recipe
-from edgecls_train.resume import find_interrupted_run, load_begun, open_checkpoints, reopen_run
+from edgecls_train.recipe_keys import FLAGS, override_recipe
+from edgecls_train.resume import (
+    find_interrupted_run,
+    load_curve,
+    open_checkpoints,
+    reopen_run,
+)
 from edgecls_train.split import split_dataset
 from edgecls_train.training import resume_classifier, train_classifier
 
@@ -175,6 +184,192 @@ def test_other_pictures_than_the_run_was_begun_with_are_refused(interrupted, sha
     assert open_checkpoints(interrupted).any_saved
 
 
+@pytest.mark.fault(168)
+def test_pictures_that_have_moved_are_asked_for_and_found(interrupted, shapes):
+    moved = shapes.rename(shapes.with_name("moved"))
+    with pytest.raises(DatasetError) as wrong:
+        resume_classifier(interrupted)
+    assert f"there is no folder '{shapes}'" in wrong.value.problem
+    assert wrong.value.hint.endswith(f"edgecls train --resume {interrupted.path} --data FOLDER")
+    resume_classifier(interrupted, data=str(moved))
+    assert interrupted.load_card().provenance["data"] == str(moved)
+
+
+@pytest.mark.fault(168)
+def test_other_pictures_in_another_place_are_refused(interrupted, shapes, tmp_path):
+    other = shutil.copytree(shapes, tmp_path / "other")
+    (other / "cross" / "00.jpg").unlink()
+    with pytest.raises(RunError, match=r"other' are not those that the run was begun with, in"):
+        resume_classifier(interrupted, data=str(other))
+    assert load_begun(interrupted).origin == str(shapes)
+
+
+def edit(run: RunFolder, before: str, after: str) -> None:
+    path = run.path / "recipe.toml"
+    text = path.read_text()
+    assert before in text
+    path.write_text(text.replace(before, after))
+
+
+@pytest.mark.fault(168)
+def test_a_recipe_that_was_edited_meanwhile_is_told_key_by_key(interrupted):
+    edit(interrupted, "epochs = 3", "epochs = 4")
+    edit(interrupted, "\nlearning_rate = 0.002", "\nlearning_rate = 0.0005")
+    said = []
+    resumed = resume_classifier(interrupted, say=said.append)
+    assert said == [
+        f"the recipe was changed since the run was begun: {change}, from here on"
+        for change in ("epochs 3 -> 4", "learning_rate 0.002 -> 0.0005")
+    ]
+    assert resumed.metrics["epochs"] == 4
+    assert resumed.metrics["recipe_changes"] == [
+        "after epoch 2: epochs 3 -> 4",
+        "after epoch 2: learning_rate 0.002 -> 0.0005",
+    ]
+
+
+@pytest.mark.fault(168)
+@pytest.mark.parametrize(
+    ("before", "after", "named"),
+    [
+        pytest.param("seed = 0", "seed = 1", "'seed' was 0", id="the seed, and so the split"),
+        pytest.param("size = [32, 32]", "size = [16, 16]", "'size' was", id="the image"),
+        pytest.param("dropout 0.3", "dropout 0.1", "'layers' was", id="the network"),
+        pytest.param("batch_size = 8", "batch_size = 9", "'batch_size' was 8", id="the batches"),
+    ],
+)
+def test_an_edit_that_the_rest_hangs_on_is_refused_with_its_key(interrupted, before, after, named):
+    edit(interrupted, before, after)
+    with pytest.raises(RecipeError) as wrong:
+        resume_classifier(interrupted)
+    assert named in wrong.value.problem.replace("'imgsz'", "'size'")
+    assert "put it back into the run's recipe.toml" in wrong.value.hint
+    assert "--learning-rate" in wrong.value.hint
+
+
+def test_a_recipe_that_is_gone_is_known_all_the_same(interrupted, recipe):
+    (interrupted.path / "recipe.toml").unlink()
+    assert load_begun(interrupted).recipe == recipe.override(epochs=3)
+
+
+# Of another value than every default and than `photos-small`, alone or with what it needs.
+OTHER_VALUES = {
+    "name": "mine",
+    "description": "of two",
+    "epochs": 7,
+    "batch_size": 5,
+    "seed": 9,
+    "layers": "conv 4, pool, flatten",
+    "mixed_precision": "off",
+    "imgsz": "24x40",
+    "channels": "GRAY",
+    "crop": "stretch",
+    "crop_fraction": 0.5,
+    "backbone": "mobilenet-v2",
+    "width": 0.5,
+    "weights": "none",
+    "dropout": 0.1,
+    "finetune": "all",
+    "head_epochs": 3,
+    "finetune_learning_rate": 0.01,
+    "optimizer": "sgd",
+    "learning_rate": 0.02,
+    "momentum": 0.8,
+    "weight_decay": 0.03,
+    "schedule": "constant",
+    "warmup_epochs": 2,
+    "loss": "mae",
+    "label_smoothing": 0.1,
+    "focal_gamma": 1.5,
+    "balance": "weights",
+    "l1": 0.01,
+    "l2": 0.02,
+    "early_stopping": 3,
+    "shift": 0.2,
+    "rotation_degrees": 12.0,
+    "zoom": 0.2,
+    "random_crop": 0.2,
+    "flip": False,
+    "brightness": 0.3,
+    "contrast": 0.3,
+    "color": 0.2,
+    "cutout": 0.4,
+    "randaugment": 2.0,
+    "mixup": 0.3,
+    "cutmix": 0.5,
+}
+NEEDED = {
+    **{flag.name: {"backbone": "mobilenet-v2"} for flag in FLAGS if flag.table == "backbone"},
+    "backbone": {},
+    "weight_decay": {"optimizer": "sgd"},
+    "focal_gamma": {"loss": "focal"},
+    "optimizer": {"weight_decay": 0.0},
+    "channels": {"color": 0.0},
+    "label_smoothing": {"loss": "cross-entropy"},
+}
+# What is said of this command, and not of the run: it is said again, or is of no use then.
+OF_THE_COMMAND = {"data", "recipe", "resume", "moved_to", "preview", "out", "as_json"}
+
+
+def test_every_option_is_known_to_be_of_the_run_or_of_the_command():
+    names = {parameter.name for parameter in train_options()}
+    assert names == {*OTHER_VALUES, *OF_THE_COMMAND, "learning_curve"}
+
+
+def train_options():
+    return get_command(make_app()).commands["train"].params
+
+
+@pytest.mark.fault(168)
+@pytest.mark.parametrize("option", OTHER_VALUES)
+def test_every_option_survives_a_resume(option, recipe, tmp_path):
+    given = NEEDED.get(option, {}) | {option: OTHER_VALUES[option]}
+    chosen = override_recipe(recipe, given)
+    assert chosen != override_recipe(recipe, NEEDED.get(option, {}))
+    run = RunFolder(tmp_path)
+    (tmp_path / "unfinished").mkdir()
+    save_begun(run, Begun(chosen, "x", "y", {}, learning_curve=True))
+    begun = load_begun(run)
+    assert (begun.recipe, begun.learning_curve, begun.edited) == (chosen, True, None)
+
+
+@contextmanager
+def ctrl_c_in_the_learning_curve(title, total):  # noqa: ARG001
+    def advance(done, note=""):  # noqa: ARG001
+        if title == "learning curve" and done == 1:
+            raise KeyboardInterrupt
+
+    yield advance
+
+
+@pytest.mark.fault(168)
+def test_a_learning_curve_is_finished_by_the_resumed_run_and_not_begun_anew(
+    shapes, tmp_path, recipe
+):
+    with pytest.raises(KeyboardInterrupt):
+        train_classifier(
+            open_pictures(str(shapes)),
+            recipe.override(epochs=2),
+            tmp_path / "runs",
+            learning_curve=True,
+            progress=ctrl_c_in_the_learning_curve,
+        )
+    run = RunFolder(tmp_path / "runs" / "1")
+    kept = load_curve(run)
+    assert [point.share for point in kept] == [0.25]
+    shown = []
+
+    @contextmanager
+    def watch(title, total):  # noqa: ARG001
+        yield lambda done, note="": shown.append((title, done)) if note else None
+
+    resumed = resume_classifier(run, progress=watch)
+    assert [done for title, done in shown if title == "learning curve"] == [2]
+    points = resumed.metrics["learning_curve"]["points"]
+    assert points[0] == kept[0].to_json()
+    assert [point["share"] for point in points] == [0.25, 0.5, 1.0]
+
+
 def test_other_versions_are_told(interrupted):
     path = interrupted.path / "unfinished" / "begun.json"
     current = load_begun(interrupted).versions["keras"]
@@ -204,7 +399,7 @@ def test_what_a_kill_left_half_written_is_removed(interrupted):
         assert not leftover.exists()
 
 
-def test_a_recipe_that_breaks_down_is_not_kept(shapes, tmp_path, recipe):
+def test_a_recipe_that_breaks_down_before_an_epoch_is_done_leaves_nothing(shapes, tmp_path, recipe):
     hopeless = override_recipe(
         recipe, {"layers": "flatten" + ", dense 64" * 15, "learning_rate": 10.0}
     )

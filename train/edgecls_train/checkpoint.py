@@ -37,7 +37,8 @@ _MOST_ARRAYS: Final = 100_000
 _MOST_ABOUT_BYTES: Final = 1 << 28
 _LARGEST: Final = 1e308
 _FIGURES: Final = tuple(field.name for field in dataclasses.fields(Epoch) if field.name != "epoch")
-# Of a training in one stage, too.
+# Names of files; a training in one stage has the last alone.
+FIRST_STAGE: Final = "head"
 LAST_STAGE: Final = "epoch"
 
 
@@ -62,7 +63,7 @@ class Checkpoints:
     Args:
         folder: Made when the first checkpoint is saved.
         say: Takes a line for people when a checkpoint cannot be read.
-        stage: What the files are called after; a training in stages has one name for each.
+        stage: What the files are called after.
     """
 
     def __init__(

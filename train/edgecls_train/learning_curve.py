@@ -113,6 +113,8 @@ def measure_learning_curve(
     recipe: Recipe,
     fit: Callable[[Dataset, Split, Recipe], Any],
     *,
+    known: Sequence[CurvePoint] = (),
+    keep: Callable[[Sequence[CurvePoint]], None] = lambda _: None,
     progress: ShowProgress = no_progress,
 ) -> LearningCurve:
     """Train again on a quarter and on half of the training pictures.
@@ -127,15 +129,20 @@ def measure_learning_curve(
         split: Who is who.
         recipe: What `model` was trained with.
         fit: Trains a network; `edgecls_train.fit.fit` without its history.
+        known: Points that were measured before, by the same recipe: the first of `SHARES`.
+        keep: Takes the points so far after each training, which may be as long as the whole one.
         progress: Shows how many trainings are done.
     """
-    points = []
+    points = list(known)
     with progress("learning curve", len(SHARES)) as advance:
         for number, share in enumerate(SHARES, start=1):
+            if number <= len(points):
+                continue
             part = dataclasses.replace(split, train=draw_share(dataset, split, share, recipe.seed))
             longer = dataclasses.replace(recipe, epochs=round(recipe.epochs / share))
             trained = fit(dataset, part, longer)
             points.append(_measure(trained, dataset, part, share))
+            keep(points)
             advance(number, f"{len(part.train)} pictures: {points[-1].accuracy:.1%}")
     points.append(_measure(model, dataset, split, 1.0))
     return LearningCurve(tuple(points))

@@ -62,10 +62,29 @@ FLAGS: Final = tuple(
     for key, knob in keys.items()
 )
 
+# What may change between two epochs of one training: neither the pictures, nor what each of them
+# is for, nor the network and the states of its optimizer hang on it.
+CHANGEABLE: Final = frozenset(
+    {"epochs", "learning_rate", "finetune_learning_rate", "weight_decay", "l1", "l2"}
+    | {"name", "description"}
+)
+
 
 def section_of(recipe: Recipe, table: str) -> Any:
     """The dataclass that holds a table of `TABLES`; None for a backbone that is not there."""
     return getattr(recipe, _FIELDS.get(table, table)) if table else recipe
+
+
+def find_changes(before: Recipe, now: Recipe) -> dict[Flag, tuple[Any, Any]]:
+    """The keys in which two recipes differ, each with both values; None where there is no key."""
+    found = {}
+    for flag in FLAGS:
+        old, new = (
+            getattr(section_of(recipe, flag.table), flag.key, None) for recipe in (before, now)
+        )
+        if old != new:
+            found[flag] = (old, new)
+    return found
 
 
 def override_recipe(recipe: Recipe, given: Mapping[str, Any]) -> Recipe:

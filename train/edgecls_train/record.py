@@ -105,6 +105,7 @@ def _make_metrics(run: RunFolder, training: Training) -> dict[str, Any]:
         "test": _quality_json(training.test),
         "calibration": training.evaluation.calibration_json(),
         "findings": [finding.to_json() for finding in training.diagnose()],
+        **({"recipe_changes": list(training.changes)} if training.changes else {}),
         **(
             {"learning_curve": training.learning_curve.to_json()} if training.learning_curve else {}
         ),

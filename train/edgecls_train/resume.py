@@ -1,4 +1,4 @@
-"""Runs that are not complete yet: how they begin, what is kept of them, and how they go on.
+"""Runs that are not complete yet: how they are begun, what is kept of them, how they go on.
 
 While a run is trained, its folder holds `unfinished/`: what is trained on, the newest checkpoints,
 and a lock that ends with the process, however that ends.
@@ -7,72 +7,42 @@ and a lock that ends with the process, however that ends.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import fcntl
-import json
 import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Final
 
 from edgecls.contract.files import write_atomically, write_json
+from edgecls.contract.json_text import read_object
 from edgecls.contract.run import RUNS, RunFolder, create_run
-from edgecls.errors import RecipeError, RunError
-from edgecls_train.backend import library_versions
-from edgecls_train.checkpoint import Checkpoints
-from edgecls_train.dataset import Dataset
+from edgecls.errors import (
+    DatasetError,
+    EdgeclsError,
+    InvalidValueError,
+    RecipeError,
+    RunError,
+)
+from edgecls_train.begun import BEGUN, UNFINISHED, Say
+from edgecls_train.breakdown import TrainingBrokeDownError, on_the_way
+from edgecls_train.checkpoint import FIRST_STAGE, Checkpoints
+from edgecls_train.history import Epoch, history_to_csv
+from edgecls_train.learning_curve import CurvePoint
 from edgecls_train.recipe import Recipe
-from edgecls_train.recipe_file import load_recipe, recipe_to_toml
 
-Say = Callable[[str], None]
-
-UNFINISHED: Final = "unfinished"
-_BEGUN: Final = "begun.json"
+_BROKE_DOWN: Final = "broke-down.json"
+_CURVE: Final = "learning-curve.json"
+_MOST_PICTURES: Final = 1 << 40
 _LOCK: Final = "lock"
-
-
-@dataclass(frozen=True, slots=True)
-class Begun:
-    """What a run was begun with.
-
-    Args:
-        recipe: As resolved.
-        origin: What `open_pictures` opens the data by.
-        fingerprint: Of the data.
-        versions: Of the libraries.
-    """
-
-    recipe: Recipe
-    origin: str
-    fingerprint: str
-    versions: dict[str, str]
-
-    def refuse_other_data(self, dataset: Dataset) -> None:
-        """Refuse to go on with other pictures than those that the run was begun with.
-
-        Raises:
-            RunError: A picture has come, gone or changed.
-        """
-        if dataset.fingerprint != self.fingerprint:
-            raise RunError(
-                f"the pictures in '{self.origin}' have changed since the run was begun",
-                hint="bring the old pictures back, or train again without --resume",
-            )
-
-    def tell_other_versions(self, say: Say) -> None:
-        """Say which libraries are not those that the run was begun with."""
-        for name, version in library_versions().items():
-            if self.versions.get(name) != version:
-                before = self.versions.get(name, "absent")
-                say(f"{name} is {version}, the run was begun with {before}: weights may differ")
 
 
 @contextlib.contextmanager
 def open_run(root: Path, say: Say = lambda _: None) -> Iterator[RunFolder]:
     """Make the next run folder below `root`, for a training to fill.
 
-    Whatever goes wrong before the first checkpoint removes it, and so does a recipe that cannot
-    work. After that it is kept, and `say` is told how to go on.
+    Whatever goes wrong before the first checkpoint removes it. After that it is kept, and `say` is
+    told how to go on.
     """
     missing = [folder for folder in (root, *root.parents) if not folder.exists()]
     run = create_run(root)
@@ -80,8 +50,8 @@ def open_run(root: Path, say: Say = lambda _: None) -> Iterator[RunFolder]:
         with _locked(run):
             yield run
     except BaseException as wrong:  # Ctrl-C too
-        if open_checkpoints(run).any_saved and not isinstance(wrong, RecipeError):
-            _tell_how_to_go_on(run, say)
+        if open_checkpoints(run).any_saved:
+            _tell_how_to_go_on(run, wrong, say)
         else:
             shutil.rmtree(run.path, ignore_errors=True)
             with contextlib.suppress(OSError):  # another training has begun there
@@ -102,52 +72,11 @@ def reopen_run(run: RunFolder, say: Say = lambda _: None) -> Iterator[RunFolder]
             leftover.unlink(missing_ok=True)
         try:
             yield run
-        except BaseException:
-            _tell_how_to_go_on(run, say)
+        except (RunError, RecipeError, DatasetError):  # which say what is in the way
             raise
-
-
-def save_begun(run: RunFolder, recipe: Recipe, dataset: Dataset) -> None:
-    """Write what `load_begun` needs.
-
-    Raises:
-        EdgeclsError: The disk is full or not writable.
-    """
-    write_atomically(run.path / "recipe.toml", recipe_to_toml(recipe).encode())
-    begun = {
-        "data": dataset.origin,
-        "fingerprint": dataset.fingerprint,
-        "versions": library_versions(),
-    }
-    write_json(run.path / UNFINISHED / _BEGUN, begun)
-
-
-def load_begun(run: RunFolder) -> Begun:
-    """What an interrupted run was begun with.
-
-    Raises:
-        RunError: It is complete, was never begun, or its files are damaged.
-    """
-    if run.is_complete:
-        raise RunError(
-            f"the run '{run.path}' is complete: there is nothing to go on with",
-            hint="train again with more --epochs and --recipe "
-            f"{run.path / 'recipe.toml'} if it should be longer",
-        )
-    path = run.path / UNFINISHED / _BEGUN
-    try:
-        begun = json.loads(path.read_bytes())
-        return Begun(
-            load_recipe(str(run.path / "recipe.toml")),
-            str(begun["data"]),
-            str(begun["fingerprint"]),
-            dict(begun["versions"]),
-        )
-    except (OSError, ValueError, KeyError, TypeError) as wrong:
-        raise RunError(
-            f"'{run.path}' is no run that can be gone on with ({path.name}: {wrong})",
-            hint="runs are made by 'edgecls train'; train again without --resume",
-        ) from wrong
+        except BaseException as wrong:
+            _tell_how_to_go_on(run, wrong, say)
+            raise
 
 
 def find_interrupted_run(root: Path = RUNS) -> RunFolder:
@@ -159,12 +88,99 @@ def find_interrupted_run(root: Path = RUNS) -> RunFolder:
     numbered = [entry for entry in _entries(root) if entry.name.isdecimal()]
     for path in sorted(numbered, key=lambda entry: int(entry.name), reverse=True):
         run = RunFolder(path)
-        if (path / UNFINISHED / _BEGUN).is_file() and not run.is_complete and not _is_locked(run):
+        if (path / UNFINISHED / BEGUN).is_file() and not run.is_complete and not _is_locked(run):
             return run
     raise RunError(
         f"there is no interrupted run in '{root}'",
         hint="name one: edgecls train --resume RUN; or train without --resume",
     )
+
+
+def keep_breakdown(
+    run: RunFolder, wrong: TrainingBrokeDownError, recipe: Recipe
+) -> TrainingBrokeDownError:
+    """Keep a training that broke down: the history of its sound epochs, and why it ended.
+
+    Args:
+        run: With the checkpoints of those epochs; nothing is written where there are none.
+        wrong: Why.
+        recipe: Of the run.
+
+    Returns:
+        The error to raise: with the command that goes on, where something is left to go on from.
+    """
+    history = _saved_history(run)
+    if not history:
+        return wrong
+    told = on_the_way(wrong, run.path, recipe, len(history))
+    about = {"epoch": wrong.epoch, "term": wrong.term, "found": wrong.found, "hint": told.hint}
+    with contextlib.suppress(EdgeclsError):  # a full disk must not hide why it broke down
+        write_atomically(run.path / "history.csv", history_to_csv(history))
+        write_json(run.path / UNFINISHED / _BROKE_DOWN, about)
+    return told
+
+
+def _saved_history(run: RunFolder) -> list[Epoch]:
+    """The epochs of all stages whose checkpoints can be read, numbered through."""
+    history: list[Epoch] = []
+    checkpoints = open_checkpoints(run)
+    for stage in (checkpoints.of_stage(FIRST_STAGE), checkpoints):
+        found = stage.load()
+        for epoch in found.history if found else ():
+            history.append(dataclasses.replace(epoch, epoch=len(history) + 1))
+    return history
+
+
+def tell_breakdown(run: RunFolder, say: Say) -> None:
+    """Say why a run ended when it was trained the last time, where it broke down."""
+    with contextlib.suppress(OSError, InvalidValueError):
+        about = read_object((run.path / UNFINISHED / _BROKE_DOWN).read_bytes(), _BROKE_DOWN)
+        say(f"this run broke down in epoch {about.fields['epoch']}: {about.text('found')}")
+        say(f"  ({about.text('hint')})")
+
+
+def forget_findings(run: RunFolder) -> None:
+    """Forget what was found with another recipe: the breakdown, points of the learning curve."""
+    for name in (_BROKE_DOWN, _CURVE):
+        (run.path / UNFINISHED / name).unlink(missing_ok=True)
+
+
+def load_curve(run: RunFolder) -> list[CurvePoint]:
+    """The points of the learning curve that were measured before the run was interrupted."""
+    try:
+        about = read_object((run.path / UNFINISHED / _CURVE).read_bytes(), _CURVE)
+        return [
+            CurvePoint(
+                point.number("share", 0.0, 1.0),
+                *(
+                    point.whole(name, 0, _MOST_PICTURES)
+                    for name in ("pictures", "measured", "right")
+                ),
+            )
+            for point in about.children("points")
+        ]
+    except (OSError, InvalidValueError):
+        return []
+
+
+def save_curve(run: RunFolder, points: Sequence[CurvePoint]) -> None:
+    """Keep what was measured of the learning curve until now.
+
+    Raises:
+        EdgeclsError: The disk is full or not writable.
+    """
+    path = run.path / UNFINISHED / _CURVE
+    write_json(path, {"points": [dataclasses.asdict(point) for point in points]})
+
+
+def count_epochs(run: RunFolder) -> int:
+    """How many epochs the newest checkpoints have, of all stages together."""
+    newest: dict[str, int] = {}
+    for path in sorted((run.path / UNFINISHED).glob("*-*.npz")):
+        stage, _, number = path.stem.partition("-")
+        if number.isdecimal():
+            newest[stage] = int(number)
+    return sum(newest.values())
 
 
 def open_checkpoints(run: RunFolder, say: Say = lambda _: None) -> Checkpoints:
@@ -211,8 +227,9 @@ def _is_locked(run: RunFolder) -> bool:
         return True
 
 
-def _tell_how_to_go_on(run: RunFolder, say: Say) -> None:
-    say(f"what was trained is kept; to go on: edgecls train --resume {run.path}")
+def _tell_how_to_go_on(run: RunFolder, wrong: BaseException, say: Say) -> None:
+    if not isinstance(wrong, TrainingBrokeDownError):  # which says itself how to go on
+        say(f"what was trained is kept; to go on: edgecls train --resume {run.path}")
 
 
 def _entries(root: Path) -> list[Path]:

@@ -31,6 +31,7 @@ class Training:
         evaluation: What the model is worth.
         seconds: From the first picture read to the last one scored.
         learning_curve: Accuracy over the number of pictures, where it was asked for.
+        changes: What the recipe was changed in on the way, in words.
     """
 
     model: Any
@@ -41,6 +42,7 @@ class Training:
     evaluation: Evaluation
     seconds: float
     learning_curve: LearningCurve | None = None
+    changes: tuple[str, ...] = ()
 
     @property
     def val(self) -> Quality:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -13,38 +15,46 @@ import numpy as np
 from edgecls.console import ShowProgress
 from edgecls.contract.files import write_atomically
 from edgecls.contract.run import RUNS, RunFolder
+from edgecls.errors import DatasetError
 from edgecls.imaging.prepare import prepare
 from edgecls.metrics import Quality
 from edgecls.pictures import DIGITS, FASHION_MNIST, PictureSet, open_pictures
 from edgecls_train.augment import draw_sheet, pick_examples
 from edgecls_train.backbones.pretrained import INSTALL, has_weights
-from edgecls_train.backend import load_keras
+from edgecls_train.backend import library_versions, load_keras
+from edgecls_train.begun import Begun, load_begun, save_begun
+from edgecls_train.breakdown import TrainingBrokeDownError
 from edgecls_train.dataset import Dataset, prepare_dataset
 from edgecls_train.evaluate import evaluate_model
 from edgecls_train.history import Epoch
-from edgecls_train.learning_curve import measure_learning_curve
+from edgecls_train.learning_curve import LearningCurve, measure_learning_curve
 from edgecls_train.progress import no_progress
 from edgecls_train.recipe import Recipe
 from edgecls_train.recipe_file import load_recipe
 from edgecls_train.record import save_training
 from edgecls_train.resume import (
+    count_epochs,
     find_interrupted_run,
+    forget_findings,
     forget_unfinished,
-    load_begun,
+    keep_breakdown,
+    load_curve,
     open_checkpoints,
     open_run,
     reopen_run,
-    save_begun,
+    save_curve,
+    tell_breakdown,
 )
 from edgecls_train.split import Split, split_dataset
 from edgecls_train.trained import Training
-from edgecls_train.trainer import open_trainer
+from edgecls_train.trainer import Trained, open_trainer
 
 DIGITS_RECIPE: Final = "cnn-deep"
 FASHION_RECIPE: Final = "fashion"
 PHOTO_RECIPE: Final = "efficientnet-lite0"
 PHOTO_BACKBONE: Final = "efficientnet-lite0"
 SCRATCH_RECIPE: Final = "photos-small"
+NO_CHANGES: Final[Mapping[str, Any]] = MappingProxyType({})
 _NAMED_UNREADABLE: Final = 3
 
 
@@ -95,7 +105,8 @@ def train_classifier(
 
     Raises:
         DatasetError: The pictures cannot be split, or most cannot be read; nothing was written.
-        RecipeError: The training broke down; nothing is left.
+        TrainingBrokeDownError: The loss became infinite or no number. Once an epoch is done, it
+            says how `resume_classifier` goes on.
         EdgeclsError: The run cannot be written; once an epoch is done, `resume_classifier` goes on.
     """
     started = time.monotonic()
@@ -103,9 +114,12 @@ def train_classifier(
     _tell_unreadable(dataset, say)
     load_keras()  # before any progress is shown: it silences stderr
     with open_run(runs, say) as run:
-        save_begun(run, recipe, dataset)
+        begun = Begun(
+            recipe, dataset.origin, dataset.fingerprint, library_versions(), learning_curve
+        )
+        save_begun(run, begun)
         split = split_dataset(dataset, pictures, recipe.seed)
-        task = _Task(run, dataset, split, recipe, started, learning_curve)
+        task = _Task(run, dataset, split, begun, started)
         return _train(task, progress, say)
 
 
@@ -113,6 +127,8 @@ def resume_classifier(
     run: RunFolder | None,
     runs: Path = RUNS,
     *,
+    data: str | None = None,
+    changes: Mapping[str, Any] = NO_CHANGES,
     learning_curve: bool = False,
     progress: ShowProgress = no_progress,
     say: Callable[[str], None] = lambda _: None,
@@ -122,12 +138,16 @@ def resume_classifier(
     Args:
         run: Which; None is the latest interrupted one below `runs`.
         runs: Where numbered run folders are.
-        learning_curve: As for `train_classifier`.
+        data: Where its pictures are now; None for where they were.
+        changes: What the recipe is to say from here on, by the flags of `CHANGEABLE`.
+        learning_curve: As for `train_classifier`; asked for once, it stays asked for.
         progress: Shows how far it is.
         say: Takes lines for people, such as which checkpoint could not be read.
 
     Raises:
         RunError: There is no such run, it is complete, in training, or its pictures have changed.
+        RecipeError: The recipe was changed in what must stay as it is.
+        DatasetError: Its pictures are not where they were.
         EdgeclsError: As by `train_classifier`; the run is kept.
     """
     started = time.monotonic()
@@ -135,13 +155,30 @@ def resume_classifier(
     begun = load_begun(found)
     begun.tell_other_versions(say)
     with reopen_run(found, say):
-        pictures = open_pictures(begun.origin)
-        dataset = prepare_dataset(pictures, begun.recipe.preprocessing, progress=progress)
+        tell_breakdown(found, say)
+        asked = dataclasses.replace(begun, learning_curve=begun.learning_curve or learning_curve)
+        now = asked.change_recipe(changes, count_epochs(found), say)
+        pictures = _open_moved(begun.origin if data is None else data, found)
+        dataset = prepare_dataset(pictures, now.recipe.preprocessing, progress=progress)
         begun.refuse_other_data(dataset)
-        split = split_dataset(dataset, pictures, begun.recipe.seed)
+        now = dataclasses.replace(now, origin=dataset.origin)
+        if now != begun:
+            save_begun(found, now)
+        if now.recipe != begun.recipe:
+            forget_findings(found)
+        split = split_dataset(dataset, pictures, now.recipe.seed)
         load_keras()
-        task = _Task(found, dataset, split, begun.recipe, started, learning_curve)
-        return _train(task, progress, say)
+        return _train(_Task(found, dataset, split, now, started), progress, say)
+
+
+def _open_moved(origin: str, run: RunFolder) -> PictureSet:
+    try:
+        return open_pictures(origin)
+    except DatasetError as wrong:
+        raise DatasetError(
+            f"the pictures of '{run.path}' cannot be opened: {wrong.problem}",
+            hint=f"where they are now: edgecls train --resume {run.path} --data FOLDER",
+        ) from wrong
 
 
 def preview_augmentation(pictures: PictureSet, recipe: Recipe) -> bytes:
@@ -164,25 +201,17 @@ class _Task:
     run: RunFolder
     dataset: Dataset
     split: Split
-    recipe: Recipe
+    begun: Begun
     started: float
-    learning_curve: bool
 
 
 def _train(task: _Task, progress: ShowProgress, say: Callable[[str], None]) -> TrainedRun:
-    dataset, split, recipe = task.dataset, task.split, task.recipe
+    dataset, split, recipe = task.dataset, task.split, task.begun.recipe
     examples = split.train[pick_examples(dataset.targets[split.train])]
     sheet = draw_sheet(dataset.images[examples], recipe)
     write_atomically(task.run.path / "augmentation.png", sheet)
-    trainer = open_trainer(dataset, split, recipe, progress)
     here: list[Epoch] = []
-    with progress("training", trainer.epochs) as advance:
-
-        def tell(epoch: Epoch) -> None:
-            here.append(epoch)
-            advance(epoch.epoch, _describe(epoch))
-
-        model, history = trainer.fit(tell, open_checkpoints(task.run, say))
+    model, history = _fit(task, here, progress, say)
     before = sum(epoch.seconds for epoch in history[: len(history) - len(here)])
     training = Training(
         model=model,
@@ -192,15 +221,51 @@ def _train(task: _Task, progress: ShowProgress, say: Callable[[str], None]) -> T
         history=history,
         evaluation=evaluate_model(model, dataset, split, recipe.seed),
         seconds=before + time.monotonic() - task.started,
-        learning_curve=measure_learning_curve(
-            model, dataset, split, recipe, _train_quietly, progress=progress
-        )
-        if task.learning_curve
-        else None,
+        learning_curve=_measure_curve(task, model, progress, say),
+        changes=task.begun.changes,
     )
     metrics = save_training(task.run, training)
     forget_unfinished(task.run)
     return TrainedRun(task.run, training.test, metrics)
+
+
+def _fit(
+    task: _Task, here: list[Epoch], progress: ShowProgress, say: Callable[[str], None]
+) -> Trained:
+    """Train; `here` takes the epochs that were trained by this process."""
+    recipe = task.begun.recipe
+    trainer = open_trainer(task.dataset, task.split, recipe, progress)
+    with progress("training", trainer.epochs) as advance:
+
+        def tell(epoch: Epoch) -> None:
+            here.append(epoch)
+            advance(epoch.epoch, _describe(epoch))
+
+        try:
+            return trainer.fit(tell, open_checkpoints(task.run, say))
+        except TrainingBrokeDownError as wrong:
+            raise keep_breakdown(task.run, wrong, recipe) from wrong
+
+
+def _measure_curve(
+    task: _Task, model: Any, progress: ShowProgress, say: Callable[[str], None]
+) -> LearningCurve | None:
+    if not task.begun.learning_curve:
+        return None
+    try:
+        return measure_learning_curve(
+            model,
+            task.dataset,
+            task.split,
+            task.begun.recipe,
+            _train_quietly,
+            known=load_curve(task.run),
+            keep=lambda points: save_curve(task.run, points),
+            progress=progress,
+        )
+    except TrainingBrokeDownError as wrong:  # with fewer pictures; the whole one is done
+        say(f"the learning curve could not be measured: {wrong.problem}")
+        return None
 
 
 def _train_quietly(dataset: Dataset, split: Split, recipe: Recipe) -> Any:

@@ -21,7 +21,7 @@ from edgecls.errors import RecipeError
 from edgecls_train.backbones import add_classes, build_trunk, need_backbone, weights_identity
 from edgecls_train.backbones.structure import Trunk
 from edgecls_train.backend import load_keras, make_repeatable
-from edgecls_train.checkpoint import Checkpoints
+from edgecls_train.checkpoint import FIRST_STAGE, Checkpoints
 from edgecls_train.dataset import Dataset
 from edgecls_train.features import FrozenNetwork, compute
 from edgecls_train.feed import Answers, Batch, draw_order
@@ -125,7 +125,7 @@ class Transfer:
                 _freeze_norms(self._model)
             of_stage = checkpoints
             if checkpoints is not None and not is_last:
-                of_stage = checkpoints.of_stage(f"stage{number}")
+                of_stage = checkpoints.of_stage(FIRST_STAGE)
             number_from = functools.partial(_numbered, before=len(history))
             history += stage.train(self._model, number_from, on_epoch, of_stage)
         return self._model, history
