@@ -14,10 +14,11 @@ import numpy as np
 from edgecls.classifier import Classifier
 from edgecls.contract.events import Prediction
 from edgecls.contract.preprocessing import Preprocessing
-from edgecls.errors import InvalidValueError, PictureError
+from edgecls.errors import FrameFailedError, InvalidValueError, PictureError
 from edgecls.imaging.prepare import Image, prepare
 from edgecls.pictures.ahead import in_order
 from edgecls.pictures.folder import read_picture
+from edgecls.runtimes.failures import Failures
 
 # Linux allows no path beyond 4,096 bytes; what is longer is no list of names.
 MAX_NAME_BYTES: Final = 1 << 16
@@ -56,11 +57,12 @@ def classify_files(
 
     Raises:
         InvalidValueError: No thread is asked for.
-        EngineError: The engine failed.
+        EngineError: The engine failed, on more than some files.
     """
     if workers is not None and workers < 1:
         raise InvalidValueError(f"{workers} decoding threads were asked for, wanted at least 1")
     preprocessing = classifier.model.card.preprocessing
+    failures = Failures()
 
     def load(path: Path) -> _Loaded:
         return _load(path, preprocessing)
@@ -69,7 +71,14 @@ def classify_files(
         if loaded.image is None:
             yield FileResult(loaded.path, error=loaded.error)
         else:
-            yield _classify(classifier, loaded, loaded.image, top_k)
+            try:
+                result = _classify(classifier, loaded, loaded.image, top_k)
+            except FrameFailedError as failed:
+                failures.add(failed, classifier.model.name)
+                yield FileResult(loaded.path, error=f"{str(loaded.path)!r}: {failed.problem}")
+            else:
+                failures.end()
+                yield result
 
 
 def _classify(classifier: Classifier, loaded: _Loaded, image: Image, top_k: int) -> FileResult:

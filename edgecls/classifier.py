@@ -15,7 +15,7 @@ from edgecls.contract.events import Prediction
 from edgecls.contract.labels import Labels
 from edgecls.contract.modelfile import ModelFile, load_model_file
 from edgecls.contract.operators import EDGETPU
-from edgecls.errors import EngineError
+from edgecls.errors import FrameFailedError
 from edgecls.imaging.decode import Frame
 from edgecls.imaging.prepare import Image, prepare
 from edgecls.runtimes import Runtime, Tensor, open_runtime
@@ -72,7 +72,8 @@ class Classifier:
 
         Raises:
             ShapeError: It is no frame.
-            EngineError: The engine failed, or gave scores that are no numbers.
+            FrameFailedError: The engine failed on it, or gave scores that are no numbers.
+            EngineError: The engine failed, and will again.
         """
         marks: list[float] = []
 
@@ -102,12 +103,12 @@ class Classifier:
         """Raw output (..., classes) -> scores that add up to 1, after the card's temperature.
 
         Raises:
-            EngineError: A score is no number.
+            FrameFailedError: A score is no number.
         """
         values = self._output_params.dequantize(raw) if self._output_params else raw
         values = values.astype(np.float32, copy=False)
         if not np.isfinite(values).all():
-            raise EngineError(
+            raise FrameFailedError(
                 f"the model {self.model.name!r} gave invalid scores (not a number)",
                 hint="check the model with 'edgecls verify'",
             )

@@ -13,11 +13,12 @@ import numpy.typing as npt
 from edgecls.classifier import Classifier, Scores
 from edgecls.console import Advance
 from edgecls.contract.labels import Labels
-from edgecls.errors import InvalidValueError
-from edgecls.evaluation import Examples, open_examples, read_frames
+from edgecls.errors import FrameFailedError, InvalidValueError
+from edgecls.evaluation import Examples, check_any, open_examples, read_frames
 from edgecls.imaging.decode import Frame
 from edgecls.metrics import Quality, measure
 from edgecls.paired import adjust_for_several, mcnemar_p
+from edgecls.runtimes.failures import Failures
 from edgecls.timing import percentiles
 
 # The first runs of an engine are slower: they fill caches and settle its plan.
@@ -150,11 +151,21 @@ def compare_models(
     scores: list[tuple[Scores, Scores]] = []
     read: list[int] = []
     unreadable: list[str] = []
+    failed: list[str] = []
+    failures = Failures()
     for index, frame in read_frames(examples, unreadable, start):
-        in_first, in_second = runner.classify(frame)
+        try:
+            in_first, in_second = runner.classify(frame)
+        except FrameFailedError as wrong:
+            failed.append(f"{examples.names[index]!r}: {wrong.problem}")
+            failures.add(wrong, first.model.name)
+            continue
+        failures.end()
         scores.append((in_first, in_second[order]))
         read.append(index)
-    return _summarize(np.array(scores), read, examples, first.labels, runner, unreadable)
+    check_any(scores, failed, first.model.name)
+    left_out = (*unreadable, *failed)
+    return _summarize(np.array(scores), read, examples, first.labels, runner, left_out)
 
 
 def match_models(first: Labels, second: Labels) -> npt.NDArray[np.int64]:

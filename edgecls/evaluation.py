@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,22 +12,33 @@ import numpy.typing as npt
 from edgecls.classifier import Classifier
 from edgecls.console import Advance
 from edgecls.contract.labels import Labels
-from edgecls.errors import DatasetError, PictureError
+from edgecls.errors import DatasetError, EngineError, FrameFailedError, PictureError
 from edgecls.imaging.decode import Frame
 from edgecls.metrics import Quality, measure
 from edgecls.pictures import PictureSet, open_pictures
+from edgecls.runtimes.failures import Failures
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Measured quality, and which pictures could not be read (name and reason)."""
+    """Measured quality, and which pictures were left out (name and reason).
+
+    Args:
+        quality: On the others.
+        unreadable: Could not be read.
+        failed: The model failed on them.
+    """
 
     quality: Quality
     unreadable: tuple[str, ...]
+    failed: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As `edgecls evaluate --json` prints it."""
-        return {**self.quality.to_json(), "unreadable": len(self.unreadable)}
+        left_out = {"unreadable": len(self.unreadable)}
+        if self.failed:
+            left_out["failed"] = len(self.failed)
+        return {**self.quality.to_json(), **left_out}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,15 +129,38 @@ def evaluate(
 
     Raises:
         DatasetError: A folder's name is no label of the model, or no picture can be read.
+        EngineError: The model fails on all pictures, or on very many in a row.
     """
     examples = open_examples(origin, classifier.labels)
     scores, targets = [], []
     unreadable: list[str] = []
+    failed: list[str] = []
+    failures = Failures()
     for index, frame in read_frames(examples, unreadable, start):
-        scores.append(classifier.classify(frame).scores)
-        targets.append(examples.targets[index])
+        try:
+            scores.append(classifier.classify(frame).scores)
+        except FrameFailedError as wrong:
+            failed.append(f"{examples.names[index]!r}: {wrong.problem}")
+            failures.add(wrong, classifier.model.name)
+        else:
+            failures.end()
+            targets.append(examples.targets[index])
+    check_any(scores, failed, classifier.model.name)
     quality = measure(np.stack(scores), np.array(targets, np.int64), classifier.labels)
-    return Evaluation(quality, tuple(unreadable))
+    return Evaluation(quality, tuple(unreadable), tuple(failed))
+
+
+def check_any(scores: Sequence[Any], failed: Sequence[str], model: str) -> None:
+    """Refuse to measure nothing.
+
+    Raises:
+        EngineError: The model failed on all pictures.
+    """
+    if not scores:
+        raise EngineError(
+            f"{model!r} failed on all {len(failed)} pictures that can be read",
+            hint=f"the first: {failed[0]}",
+        )
 
 
 def _positions(pictures: PictureSet) -> npt.NDArray[np.int64]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from edgecls.classifier import Classifier
 from edgecls.contract.events import ChangeEvent, Event, LabelEvent, ModelEvent, PredictionEvent
 from edgecls.decision import Decider, Decision, DecisionSettings
-from edgecls.errors import EdgeclsError, EngineError
+from edgecls.errors import EdgeclsError, EngineError, FrameFailedError
 from edgecls.imaging.captured import CapturedFrame
 from edgecls.imaging.decode import Frame
 from edgecls.timing import Latencies
@@ -52,11 +52,13 @@ class Judgement:
         label: Of this frame alone, or `unknown`.
         truth: The right label, where it is known and one of the model's.
         events: In order, each with the frame that it is about.
+        failure: Why the model gave nothing for this frame; None where it did.
     """
 
     label: str
     truth: str
     events: list[tuple[Event, CapturedFrame | None]]
+    failure: FrameFailedError | None = None
 
 
 class Judge:
@@ -106,10 +108,13 @@ class Judge:
         """Classify a frame and decide about it.
 
         Raises:
-            EngineError: The engine failed.
+            EngineError: The engine failed, and not on this frame only.
         """
         events = self._renew(frame, moment)
-        result = self.classifier.classify(pixels_of(frame))
+        try:
+            result = self.classifier.classify(pixels_of(frame))
+        except FrameFailedError as failed:
+            return Judgement("", "", events, failed)
         classified_s = time.monotonic()
         age_ms = (classified_s - frame.captured_s) * 1e3
         now = moment.now()

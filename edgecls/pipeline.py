@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from edgecls.capture import Capture
+from edgecls.capture.failing import FailingFrames
 from edgecls.capture.health import DEFAULT_WARN_S, Health
 from edgecls.classifier import Classifier
 from edgecls.contract.events import Event, SummaryEvent
@@ -104,6 +105,7 @@ class Loop:
         self._paused_s = 0.0
         self._queues: list[QueuedSink] = []
         self._counts = _Counts()
+        self._failing = FailingFrames(self._emit)
 
     def stop(self) -> None:
         """End the loop after the frame in hand; safe from a signal handler."""
@@ -114,7 +116,7 @@ class Loop:
 
         Raises:
             SourceError: The source could not be opened, or a recording broke off.
-            EngineError: The engine failed.
+            EngineError: The engine failed, on more than some frames.
         """
         source = self._capture.open(self._stop)
         self._judge.start(is_live=source.is_live, is_sequence=source.is_sequence)
@@ -144,6 +146,8 @@ class Loop:
                 sink.close()
         if self._capture.failure is not None:
             raise self._capture.failure
+        if not summary.classified:
+            self._failing.check()  # a loop that gave no answer at all has not gone well
         return summary
 
     def _loop(self, source: Source, started: float) -> None:
@@ -167,13 +171,18 @@ class Loop:
             if self._is_gated(frame, moment):
                 continue
             judgement = self._judge.judge(frame, moment)
-            self._counts.add(judgement.label, judgement.truth)
+            if judgement.failure is None:
+                self._failing.see_well(source.name)
+                self._counts.add(judgement.label, judgement.truth)
             for event, shown in judgement.events:
                 self._emit(event, shown)
-            if self._watch is not None:
+            if judgement.failure is not None:
+                name = self._judge.classifier.model.name
+                self._failing.see_failed(judgement.failure, name, source.name)
+            elif self._watch is not None:
                 for drift in self._watch.look(self._judge.classifier, frame, judgement, moment):
                     self._emit(drift)
-            if self._counts.classified == settings.max_frames or self.sink_failures:
+            if 0 < settings.max_frames == self._counts.classified or self.sink_failures:
                 return
 
     def _develop(self, frame: CapturedFrame) -> CapturedFrame:
@@ -203,12 +212,14 @@ class Loop:
 
     def _count_frames(self) -> dict[str, int]:
         counts, capture = self._counts, self._capture
+        taken = counts.classified + counts.gated + self._failing.count
         return {
             "frames": capture.taken + capture.dropped + capture.unreadable,
             "classified": counts.classified,
-            "dropped": capture.dropped + capture.taken - counts.classified - counts.gated,
+            "dropped": capture.dropped + capture.taken - taken,
             "unreadable": capture.unreadable,
             "gated": counts.gated,
+            "failed": self._failing.count,
         }
 
     def _summarize(self, seconds: float) -> SummaryEvent:

@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from edgecls.classifier import Classifier
 from edgecls.decision import Decider, DecisionSettings
-from edgecls.errors import InvalidValueError, PictureError, SourceError
+from edgecls.errors import FrameFailedError, InvalidValueError, PictureError, SourceError
 from edgecls.imaging.captured import CapturedFrame
+from edgecls.runtimes.failures import Failures
 from edgecls.smoothing import Steadiness
 from edgecls.sources import Source
 from edgecls.truth import Following, Truth, follow
@@ -106,10 +107,16 @@ def replay(
         )
     tracks = [_Track(classifier, each) for each in settings]
     times_s: list[float] = []
+    failures = Failures()
     while (frame := _read(source, develop)) is not None:
         if frame.pixels is None:
             continue
-        scores = classifier.classify(frame.pixels).scores
+        try:
+            scores = classifier.classify(frame.pixels).scores
+        except FrameFailedError as failed:  # left out by the camera loop, too
+            failures.add(failed, classifier.model.name)
+            continue
+        failures.end()
         for track in tracks:
             change = track.decider.decide(scores, frame.media_s).change
             if change is not None:

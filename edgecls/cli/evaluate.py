@@ -61,7 +61,7 @@ def evaluate(
         evaluation = measure(
             classifier, data, lambda total: stack.enter_context(progress("evaluate", total))
         )
-    for problem in evaluation.unreadable[:_SHOWN]:
+    for problem in (*evaluation.unreadable, *evaluation.failed)[:_SHOWN]:
         print(f"warning: left out: {printable(problem)}", file=sys.stderr)
     if as_json:
         print(json_line(evaluation.to_json()))
@@ -74,7 +74,8 @@ def _print_table(evaluation: Evaluation) -> None:
 
     quality = evaluation.quality
     low, high = wilson_interval(round(quality.top1 * quality.images), quality.images)
-    print(f"pictures  {quality.images} ({len(evaluation.unreadable)} unreadable)")
+    failed = f", {len(evaluation.failed)} failed in the model" if evaluation.failed else ""
+    print(f"pictures  {quality.images} ({len(evaluation.unreadable)} unreadable{failed})")
     print(f"top-1     {quality.top1:.1%} (95% interval {low:.1%} to {high:.1%})")
     print(f"top-5     {quality.top5:.1%}")
     print(f"macro F1  {quality.macro_f1:.3f}")

@@ -180,7 +180,7 @@ class SummaryEvent:
     """What a whole loop came to.
 
     Args:
-        frames: Delivered by the source: classified + dropped + unreadable + gated.
+        frames: Delivered by the source: classified + dropped + unreadable + gated + failed.
         classified: Went through the model.
         dropped: Overtaken by a newer frame.
         unreadable: Could not be decoded.
@@ -194,6 +194,7 @@ class SummaryEvent:
         flips_per_hour: How often `label` (of single frames) and `steady` became another one.
         shadow: What the comparison with a candidate came to; empty without one.
         gated: Not classified because nothing moved.
+        failed: Left out because the model failed on them.
         time_shares: What the loop spent its time on: waiting for the `source`, for the `decode`,
             for the `fps` limit, and working (`model`); shares that add up to 1.
         drifting: Statistics that have left what the model learnt, at the end.
@@ -215,6 +216,7 @@ class SummaryEvent:
     flips_per_hour: Mapping[str, float] = field(default_factory=dict)
     shadow: Mapping[str, Any] = field(default_factory=dict)
     gated: int = 0
+    failed: int = 0
     time_shares: Mapping[str, float] = field(default_factory=dict)
     drifting: Sequence[str] = ()
     source: Mapping[str, float] = field(default_factory=dict)
@@ -231,6 +233,7 @@ class SummaryEvent:
             "fps": round(self.fps, 2),
             "latency_ms": {stage: dict(values) for stage, values in self.latency_ms.items()},
             **({"gated": self.gated} if self.gated else {}),
+            **({"failed": self.failed} if self.failed else {}),
             **({"time_shares": dict(self.time_shares)} if self.time_shares else {}),
             **({"labelled": self.labelled, "correct": self.correct} if self.labelled else {}),
             **({"sink_drops": dict(self.sink_drops)} if self.sink_drops else {}),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
+from edgecls.contract.dynamic import is_data_dependent
 from edgecls.contract.flatbuffer import Table, damaged
 from edgecls.contract.operators import CUSTOM, EDGETPU, operator_name
 from edgecls.contract.quantization import QuantParams
@@ -113,6 +114,12 @@ class Structure:
     def is_compiled(self) -> bool:
         """Whether the model is compiled for the Edge TPU, whatever its file is called."""
         return EDGETPU in self.operator_counts
+
+    @cached_property
+    def is_data_dependent(self) -> bool:
+        """Whether how much memory it takes, or where it reads, depends on the pixels."""
+        dtypes = [tensor.dtype for tensor in self.tensors]
+        return is_data_dependent(self.operators, self.inputs, dtypes)
 
     @cached_property
     def parameters(self) -> int:

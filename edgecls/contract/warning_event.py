@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-Trouble: TypeAlias = Literal["frozen", "black", "slow"]
+Trouble: TypeAlias = Literal["frozen", "black", "slow", "failing"]
 
 
 @dataclass(frozen=True, slots=True)
 class WarningEvent:
-    """A camera's pictures are all the same, black, or too few; or they are well again.
+    """Pictures that are all the same, black, too few, or fail in the model; or that are well again.
 
     Args:
         trouble: What is wrong.

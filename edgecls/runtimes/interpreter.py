@@ -8,12 +8,12 @@ import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from edgecls.console import redirected
 from edgecls.contract.modelfile import ModelFile
-from edgecls.errors import EngineError
+from edgecls.errors import EngineError, FrameFailedError
 from edgecls.runtimes import Fill, Tensor
 
 
@@ -27,18 +27,12 @@ class InterpreterRuntime:
         self.version = version
         self.threads = min(threads, os.cpu_count() or 1)
         self._lock = threading.Lock()
-        try:
-            with _without_info_lines():
-                # From bytes: a file that is mapped and then overwritten kills the process.
-                self._interpreter = interpreter_class(
-                    model_content=model.flatbuffer, num_threads=self.threads
-                )
-                self._interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as wrong:
-            raise EngineError(
-                f"{name} cannot run {model.name!r}: {' '.join(str(wrong).split())}",
-                hint="see its operators with 'edgecls inspect'",
-            ) from wrong
+        self._classes = model.output.elements
+        self._open: Callable[[], Any] = lambda: _open(interpreter_class, model, self.threads, name)
+        self._load()
+
+    def _load(self) -> None:
+        self._interpreter = self._open()
         # Asking for the details costs up to 40 us, so it is done once.
         self._input = self._interpreter.tensor(self._interpreter.get_input_details()[0]["index"])
         self._output = self._interpreter.get_output_details()[0]["index"]
@@ -57,15 +51,37 @@ class InterpreterRuntime:
                 raise
             try:
                 self._interpreter.invoke()
-            except (ValueError, RuntimeError) as wrong:
-                raise EngineError(f"{self.name} failed while it ran the model: {wrong}") from wrong
-            output: Tensor = self._interpreter.get_tensor(self._output)
+                output: Tensor = self._interpreter.get_tensor(self._output)
+            except (ValueError, RuntimeError, MemoryError) as wrong:
+                reason = " ".join(str(wrong).split()) or "it is out of memory"
+                self._load()  # what the failure has left of the engine nobody knows
+                raise FrameFailedError(
+                    f"{self.name} failed while it ran the model: {reason}"
+                ) from wrong
+            if output.size != self._classes:
+                raise FrameFailedError(
+                    f"the model gave {output.size} scores for one frame, wanted {self._classes}"
+                )
             return output.reshape(-1)
 
     def close(self) -> None:
         """See `Runtime.close`."""
         with self._lock:
             self._interpreter = self._input = None
+
+
+def _open(interpreter_class: Any, model: ModelFile, threads: int, name: str) -> Any:
+    try:
+        with _without_info_lines():
+            # From bytes: a file that is mapped and then overwritten kills the process.
+            interpreter = interpreter_class(model_content=model.flatbuffer, num_threads=threads)
+            interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as wrong:
+        raise EngineError(
+            f"{name} cannot run {model.name!r}: {' '.join(str(wrong).split())}",
+            hint="see its operators with 'edgecls inspect'",
+        ) from wrong
+    return interpreter
 
 
 @contextlib.contextmanager

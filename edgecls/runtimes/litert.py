@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from edgecls.contract.modelfile import ModelFile
 from edgecls.errors import NotInstalledError
+from edgecls.runtimes import Runtime
 from edgecls.runtimes.gate import admit
 from edgecls.runtimes.interpreter import InterpreterRuntime
 
 
-def open_runtime(model: ModelFile, threads: int, *, is_probed: bool = True) -> InterpreterRuntime:
+def open_runtime(model: ModelFile, threads: int, *, is_probed: bool = True) -> Runtime:
     """Load `model` into LiteRT's Interpreter (XNNPACK kernels)."""
     try:
         import ai_edge_litert
@@ -21,5 +22,9 @@ def open_runtime(model: ModelFile, threads: int, *, is_probed: bool = True) -> I
     version = ai_edge_litert.__version__
     if is_probed:
         admit(model, "litert", version)
+        if model.structure.is_data_dependent:
+            from edgecls.runtimes.apart import ApartRuntime  # few models are
+
+            return ApartRuntime(model, threads, "litert", version)
     # `CompiledModel` would hold the GIL while it runs, and takes no delegate.
     return InterpreterRuntime(Interpreter, model, threads, "litert", version)

@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from edgecls.contract.cost import arena_bytes
 from edgecls.contract.modelfile import ModelFile
 from edgecls.errors import EngineError
 from edgecls.runtimes import Tensor, installed_runtimes
@@ -115,20 +116,21 @@ def _judge(
             f"{model.name!r} was killed while it was {what} by {engine}",
             "this machine has too little memory for it: use a smaller network or image",
         )
+    # What an engine says, or how it ends, when it is refused memory, means little.
+    wanted_bytes = arena_bytes(model.structure) + _COPIES * len(model.flatbuffer)
+    if failed.kind == "MemoryError" or wanted_bytes > memory_bytes // 2:
+        return Verdict(
+            engine,
+            f"{model.name!r} needs more than {memory_bytes >> 20} MiB to be {what} by {engine}",
+            "use a smaller network or a smaller image",
+        )
     if failed.is_crash:
         return Verdict(
             engine,
             f"{model.name!r} crashes {engine} when it is {what} ({failed.kind})",
             "the file is damaged or made to do so; copy or convert it again",
         )
-    reason = " ".join(failed.text.split())
-    # An engine that was refused memory often says nothing at all.
-    if failed.kind == "MemoryError" or "alloc" in reason.lower() or not reason:
-        return Verdict(
-            engine,
-            f"{model.name!r} needs more than {memory_bytes >> 20} MiB to be {what} by {engine}",
-            "use a smaller network or a smaller image",
-        )
+    reason = " ".join(failed.text.split()) or f"it gave no reason ({failed.kind})"
     return Verdict(
         engine,
         f"{engine} cannot run {model.name!r}: {reason:.300}",

@@ -6,11 +6,12 @@ import numpy as np
 
 from edgecls.contract.modelfile import ModelFile
 from edgecls.errors import NotInstalledError
+from edgecls.runtimes import Runtime
 from edgecls.runtimes.gate import admit
 from edgecls.runtimes.interpreter import InterpreterRuntime
 
 
-def open_runtime(model: ModelFile, threads: int, *, is_probed: bool = True) -> InterpreterRuntime:
+def open_runtime(model: ModelFile, threads: int, *, is_probed: bool = True) -> Runtime:
     """Load `model` into tflite-runtime's Interpreter."""
     try:
         import tflite_runtime
@@ -29,4 +30,8 @@ def open_runtime(model: ModelFile, threads: int, *, is_probed: bool = True) -> I
     version = tflite_runtime.__version__
     if is_probed:
         admit(model, "tflite_runtime", version)
+        if model.structure.is_data_dependent:
+            from edgecls.runtimes.apart import ApartRuntime  # few models are
+
+            return ApartRuntime(model, threads, "tflite_runtime", version)
     return InterpreterRuntime(Interpreter, model, threads, "tflite_runtime", version)

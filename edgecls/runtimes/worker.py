@@ -100,6 +100,11 @@ class Worker:
         """Of the child."""
         return self._child.pid
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the child is there; after a failure it may be ready for the next image."""
+        return self._child.is_running
+
     def run(self, limit_s: float | None = None) -> Tensor:
         """Run the model on what `image` holds.
 
@@ -110,11 +115,15 @@ class Worker:
             A copy of the raw output, (classes,).
 
         Raises:
-            WorkerFailedError: The child failed; it is gone by then.
+            WorkerFailedError: The engine failed, and the child is ready for another image; or the
+                child failed, and is gone (see `is_running`).
         """
         self._step = "run"
         self._child.tell({})
-        self._receive(self._job.run_limit_s if limit_s is None else limit_s)
+        message = self._receive(self._job.run_limit_s if limit_s is None else limit_s)
+        if "wrong" in message:
+            kind, text = str(message["wrong"]), str(message["text"])
+            raise WorkerFailedError(self._step, kind, text, self.version)
         return self._scores.copy()
 
     def close(self) -> None:
@@ -135,7 +144,10 @@ class Worker:
     def _describe(self, files: list[int]) -> dict[str, Any]:
         """What the child is told of its job; `tensors` and `model` are descriptors, or 0."""
         tensors, model = files or (0, 0)
-        return {**dataclasses.asdict(self._job), "tensors": tensors, "model": model}
+        split = self.image.nbytes if files else 0
+        end = split + self._scores.nbytes if files else 0
+        places = {"tensors": tensors, "model": model, "split": split, "end": end}
+        return {**dataclasses.asdict(self._job), **places}
 
     def _load(self, *, wants_model: bool) -> None:
         while True:

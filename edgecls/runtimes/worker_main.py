@@ -6,16 +6,20 @@ one a packet. Before each step that may never return the child says what it is a
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import errno
 import importlib
 import mmap
 import os
 import resource
 import socket
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from edgecls.child.inside import begin, give_up, limit, say
 
+_MOST_TEXT = 1_000  # letters of an engine's complaint
 _ENGINES = {
     "litert": "ai_edge_litert.interpreter",
     "tflite_runtime": "tflite_runtime.interpreter",
@@ -48,32 +52,70 @@ def _work(job: dict[str, Any], line: socket.socket) -> None:
         say(line, doing="delegate")
         delegates.append(engine.load_delegate(job["library"], job["options"]))
     say(line, doing="load")
-    interpreter = engine.Interpreter(
-        model_content=_read(job["model"]),
-        num_threads=job["threads"],
-        experimental_delegates=delegates or None,
-    )
-    interpreter.allocate_tensors()
-    _serve(job, line, interpreter)
+
+    def load() -> Any:
+        with _naming_lack_of_memory():
+            interpreter = engine.Interpreter(
+                model_content=_read(job["model"]),
+                num_threads=job["threads"],
+                experimental_delegates=delegates or None,
+            )
+            interpreter.allocate_tensors()
+        return interpreter
+
+    _serve(job, line, load)
 
 
-def _serve(job: dict[str, Any], line: socket.socket, interpreter: Any) -> None:
+def _serve(job: dict[str, Any], line: socket.socket, load: Callable[[], Any]) -> None:
     import numpy as np
 
+    shared = np.frombuffer(mmap.mmap(job["tensors"], 0), np.uint8)
+    split, end = job["split"], job["end"]
+    interpreter = load()
     image_index = interpreter.get_input_details()[0]["index"]
     scores_index = interpreter.get_output_details()[0]["index"]
-    image, scores = interpreter.tensor(image_index), interpreter.tensor(scores_index)
-    shared = np.frombuffer(mmap.mmap(job["tensors"], 0), np.uint8)
-    split = image().nbytes
-    end = split + scores().nbytes
-    if end > shared.size:
-        raise ValueError(f"its tensors need {end} bytes, the file promises {shared.size}")
+    if (found := interpreter.tensor(image_index)().nbytes) != split:
+        raise ValueError(f"its input needs {found} bytes, the file promises {split}")
     say(line, done="load")
     while line.recv(16):  # empty: the parent is gone
-        image().reshape(-1).view(np.uint8)[:] = shared[:split]
-        interpreter.invoke()
-        shared[split:end] = scores().reshape(-1).view(np.uint8)
-        line.send(b"{}")
+        # What a failure has left of the engine nobody knows: another one takes the next image.
+        interpreter = interpreter or load()
+        try:
+            interpreter.tensor(image_index)().reshape(-1).view(np.uint8)[:] = shared[:split]
+            with _naming_lack_of_memory():
+                interpreter.invoke()
+            # Only now: the size of an output may depend on the image.
+            scores = interpreter.get_tensor(scores_index)
+            if scores.nbytes != end - split:
+                promised = end - split
+                raise ValueError(f"its output has {scores.nbytes} bytes, wanted {promised}")
+            shared[split:end] = scores.reshape(-1).view(np.uint8)
+        except (ValueError, RuntimeError, MemoryError) as wrong:
+            interpreter = scores = None
+            say(line, wrong=type(wrong).__name__, text=str(wrong)[:_MOST_TEXT])
+        else:
+            line.send(b"{}")
+
+
+@contextlib.contextmanager
+def _naming_lack_of_memory() -> Iterator[None]:
+    """Raise MemoryError where the engine failed for that; its own words do not always say so.
+
+    Where the C library refuses memory it sets `errno`, and nothing that succeeds resets it.
+    """
+    where = getattr(ctypes.CDLL(None), "__errno_location", None)  # not on macOS
+    if where is None:
+        yield
+        return
+    where.restype = ctypes.POINTER(ctypes.c_int)
+    number = where().contents
+    number.value = 0
+    try:
+        yield
+    except (ValueError, RuntimeError) as wrong:
+        if number.value == errno.ENOMEM:
+            raise MemoryError(str(wrong)) from wrong
+        raise
 
 
 def _read(descriptor: int) -> bytes:

@@ -157,6 +157,7 @@ def _describe_summary(summary: SummaryEvent) -> str:
         f" ({summary.fps:.1f} a second), {summary.dropped} dropped,"
         f" {summary.unreadable} unreadable"
         + (f", {summary.gated} without motion" if summary.gated else "")
+        + (f", {summary.failed} failed in the model" if summary.failed else "")
     ]
     if summary.labelled:
         share = summary.correct / summary.labelled

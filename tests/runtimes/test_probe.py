@@ -42,6 +42,14 @@ def test_an_operator_that_the_engine_does_not_know_is_told() -> None:
         verdict.check()
 
 
+@pytest.mark.fault(139)
+def test_a_word_in_a_message_is_no_lack_of_memory() -> None:
+    content = with_custom_operator(TinyModel((4, 4), classes=3), "malloc-npu")
+    verdict = probe(parse_model_file(content, "npu.tflite"))
+    assert "cannot run 'npu.tflite'" in verdict.problem
+    assert "malloc-npu" in verdict.problem
+
+
 def test_an_engine_that_is_not_there_is_told() -> None:
     if "tflite_runtime" in installed_runtimes():
         pytest.skip("tflite-runtime is installed here")
