@@ -7,6 +7,8 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import pytest
+
 from edgecls.contract.conditions import DriftEvent
 from edgecls.contract.events import ChangeEvent
 from edgecls.contract.warning_event import WarningEvent
@@ -124,6 +126,15 @@ class TestWhatIsSeen:
             page.wait_for_selector("#log li >> nth=1")
             assert NASTY in (page.locator("#log").text_content() or "")
             assert page.title() == "model.tflite · edgecls"
+
+
+    @pytest.mark.fault(130)
+    def test_a_label_that_would_turn_the_text_around_is_written_out(
+        self, page: Page, tmp_path: Path
+    ) -> None:
+        with show(tmp_path, ("\u202etac\u200b", "other")) as running:
+            open_view(page, running)
+            wait_for_text(page, "#steady", r"\u202etac\u200b")
 
 
 class TestWhatPeopleDo:

@@ -1,5 +1,13 @@
 // Elements made of text, never of markup: a label or a file name can be anything.
 
+// Control characters, reversals, invisible ones and halves of characters; joiners, which some
+// scripts need, are none.
+const HIDDEN = /[\p{Cc}\p{Cs}\p{Co}\p{Cn}\u2028\u2029]|(?![\u200c\u200d])\p{Cf}/gu;
+
+/** A text of a stranger with what nobody would see of it, such as a change of direction, written out. */
+export const shown = (text) =>
+  String(text).replace(HIDDEN, (found) => `\\u${found.codePointAt(0).toString(16).padStart(4, "0")}`);
+
 /** The element with an id. */
 export const byId = (id) => document.getElementById(id);
 
@@ -12,18 +20,19 @@ export const byId = (id) => document.getElementById(id);
 export function el(tag, traits = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(traits)) {
-    if (name === "text") made.textContent = value;
+    if (name === "text") made.textContent = shown(value ?? "");
     else if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
     else if (value === true) made.setAttribute(name, "");
     else if (value !== false && value !== null && value !== undefined) made.setAttribute(name, value);
   }
-  made.append(...children);
+  made.append(...children.map((child) => (typeof child === "string" ? shown(child) : child)));
   return made;
 }
 
 /** Set a text, if it is another one: what did not change is not read aloud again. */
 export function say(node, text) {
-  if (node.textContent !== text) node.textContent = text;
+  const seen = shown(text ?? "");
+  if (node.textContent !== seen) node.textContent = seen;
 }
 
 /** "87%" of 0.87. */
