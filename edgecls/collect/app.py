@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
-import itertools
-import string
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from edgecls.collect.collection import MAX_AT_ONCE
-from edgecls.collect.disk import NotKeptError, reason_of
+from edgecls.collect.disk import NotKeptError, StillReadingError, reason_of
 from edgecls.collect.history import Change
 from edgecls.collect.session import Kept, Seen, Session
+from edgecls.collect.state import State
 from edgecls.collect.survey import Survey
 from edgecls.errors import EdgeclsError, InvalidValueError, PictureError, SourceError
 from edgecls.imaging.recent import FrameGoneError
 from edgecls.web import Channel, FrameStream, Reply, Request, WebApp, take, take_texts
 from edgecls.web.app import Handler
 
-# The other letters do something else: undo and new.
-KEYS: Final = string.digits[1:] + "".join(c for c in string.ascii_lowercase if c not in "nu")
 _MOST_PICTURES: Final = 2000
+_MOST_HINTS: Final = 20
 
 
 class CollectApp:
@@ -39,10 +36,8 @@ class CollectApp:
         self._session = session
         self._collection = session.collection
         self._lock = threading.Lock()
-        self._labels: list[dict[str, Any]] = []
-        self._version = -1
-        self._state: dict[str, Any] = {}
-        self._events = Channel(hello=lambda: [("state", self._state)])
+        self._state = State()
+        self._events = Channel(hello=lambda: [self._state.hello()])
         self.web.add_feed("/events", self._events)
         self.web.add_feed("/frames", stream.pages)
         self.web.add_feed("/stream", stream.plain)
@@ -110,19 +105,20 @@ class CollectApp:
 
     def _get_state(self, _request: Request) -> Reply:
         self._update()
-        return Reply.of_json(self._state)
+        return Reply.of_json(self._state.whole())
 
     def _get_pictures(self, request: Request) -> Reply:
         query = request.query
         label = query.get("label", "")
         self._collection.check_label(label)
         count = min(_number(query.get("count", "60")), _MOST_PICTURES)
-        total = self._collection.counts.get(label, 0)
+        skip = _number(query.get("skip", "0"))
+        total = self._collection.count(label)
         shown = [
             {"id": picture.id, "name": picture.file_name, "version": picture.version}
-            for picture in self._collection.pictures(label, count)
+            for picture in self._collection.pictures(label, count, skip)
         ]
-        return Reply.of_json({"label": label, "total": total, "pictures": shown})
+        return Reply.of_json({"label": label, "total": total, "skip": skip, "pictures": shown})
 
     def _get_thumbnail(self, request: Request) -> Reply:
         picture = self._collection.find(request.query.get("id", ""))
@@ -135,17 +131,18 @@ class CollectApp:
     def _update(self) -> None:
         """Tell the pages how things stand, if that has changed."""
         with self._lock:
-            state = self._describe()
-            if state != self._state:
-                self._state = state
-                self._events.send("state", state)
+            labels = self._collection.overview(self._state.overviews)
+            event = self._state.update(self._describe(), labels)
+            if event is not None:
+                self._events.send(*event)
 
     def _describe(self) -> dict[str, Any]:
         session, collection, live = self._session, self._collection, self._session.live
-        last = collection.last
+        last, reading = collection.last, collection.reading
+        hints = self.survey.hints
         return {
-            "labels": self._describe_labels(),
-            "hints": [hint.to_json() for hint in self.survey.hints],
+            "hints": [hint.to_json() for hint in hints[:_MOST_HINTS]],
+            "more_hints": max(0, len(hints) - _MOST_HINTS),
             "source": {
                 "name": live.name,
                 "state": live.state,
@@ -160,19 +157,11 @@ class CollectApp:
             "alike": session.counts.alike,
             "folder": str(collection.folder),
             "most": MAX_AT_ONCE,
+            # Until that is over, the counts of the labels are too low.
+            "reading": None
+            if reading.is_over
+            else {"read": reading.read, "expected": reading.expected},
         }
-
-    def _describe_labels(self) -> list[dict[str, Any]]:
-        collection = self._collection
-        version = collection.version
-        if version != self._version:
-            keys = itertools.chain(KEYS, itertools.repeat(""))
-            self._labels = [
-                dataclasses.asdict(label) | {"key": key}
-                for label, key in zip(collection.overview(), keys, strict=False)
-            ]
-            self._version = version
-        return self._labels
 
 
 def _guarded(handler: Handler) -> Handler:
@@ -185,7 +174,7 @@ def _guarded(handler: Handler) -> Handler:
             return Reply.of_error(409, wrong.problem, wrong.hint)
         except NotKeptError as wrong:
             return Reply.of_error(507, wrong.problem, wrong.hint)
-        except SourceError as wrong:
+        except (SourceError, StillReadingError) as wrong:
             return Reply.of_error(503, wrong.problem, wrong.hint)
         except PictureError as wrong:
             return Reply.of_error(404, wrong.problem, wrong.hint)

@@ -12,7 +12,7 @@ import itertools
 import os
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -51,6 +51,9 @@ class Overview:
     count: int
     stamp: str
     newest: str
+
+
+NOTHING: Final[Mapping[str, Overview]] = {}
 
 
 @dataclass(slots=True)
@@ -199,15 +202,25 @@ class Catalog:
         self._remove_empty(name for name, _ in step.moves)
         self.note(name for move in step.moves for name in move)
 
-    def overview(self, labels: Iterable[str]) -> list[Overview]:
-        """What there is of these labels."""
-        return [self.look_at_label(label) for label in labels]
+    def overview(
+        self, labels: Iterable[str], known: Mapping[str, Overview] = NOTHING
+    ) -> list[Overview]:
+        """What there is of these labels.
 
-    def look_at_label(self, label: str) -> Overview:
-        """A label in short."""
+        Args:
+            labels: They.
+            known: What was found before: what is still so comes back as the same object.
+        """
+        found = []
+        for label in labels:
+            stamp, old = self.index.stamp(label), known.get(label)
+            is_old = old is not None and old.stamp == stamp
+            found.append(old if old is not None and is_old else self._look_at(label, stamp))
+        return found
+
+    def _look_at(self, label: str, stamp: str) -> Overview:
         newest = self.index.newest(label, 1)
-        identifier = newest[0].id if newest else ""
-        return Overview(label, self.index.count(label), self.index.stamp(label), identifier)
+        return Overview(label, self.index.count(label), stamp, newest[0].id if newest else "")
 
     def look_again(self, picture: Picture) -> None:
         """Look whether a file is still the one that was read: nothing tells of one written anew."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from edgecls.collect.catalog import Catalog, Overview
+from edgecls.collect.catalog import NOTHING, Catalog, Overview
 from edgecls.collect.ceiling import Ceiling
 from edgecls.collect.disk import StillReadingError
 from edgecls.collect.folder import free_name, read_inside, refuse_divided
@@ -173,10 +173,10 @@ class Collection:
             found = (self._catalog.index.at(f"{label}/{file_name}") for label in labels)
             return next((picture for picture in found if picture is not None), None)
 
-    def overview(self) -> list[Overview]:
-        """Every label, in their order."""
+    def overview(self, known: Mapping[str, Overview] = NOTHING) -> list[Overview]:
+        """Every label, in their order; see `Catalog.overview`."""
         with self._lock:
-            return self._catalog.overview(self.labels.names)
+            return self._catalog.overview(self.labels.names, known)
 
     def find(self, identifier: str) -> Picture:
         """The picture of an id, as its file is now; see `Index.find`."""

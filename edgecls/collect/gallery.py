@@ -24,7 +24,7 @@ LIMIT_S: Final = 5.0
 _QUALITY: Final = 80
 _MEMORY_BYTES: Final = 16 << 20
 # About 1 KB each.
-_LOOKS: Final = 4000
+MOST_LOOKS: Final = 4000
 # The decoder may stop at a size a little above it.
 _WANTED: Final = Preprocessing(size=(_SIDE, _SIDE), crop="pad")
 
@@ -140,7 +140,7 @@ class Gallery:
 
     def _remember(self, identifier: str, look: Look | None) -> None:
         self._looks[identifier] = look
-        while len(self._looks) > _LOOKS:
+        while len(self._looks) > MOST_LOOKS:
             self._looks.popitem(last=False)
 
     def _forget(self, identifier: str) -> None:

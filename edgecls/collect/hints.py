@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from edgecls.collect.look import Look, count_alike, count_blurred
+from edgecls.collect.look import Look, count_alike, least_sharp
 
 # As `edgecls check` and the split of training have them.
 FEW_PICTURES: Final = 20
@@ -17,6 +17,7 @@ _ALIKE_SHARE: Final = 1 / 3
 _LEAST_ALIKE: Final = 5
 _POOR_SHARE: Final = 1 / 4
 _LEAST_POOR: Final = 3
+_MOST_NAMED: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Share:
         moments: Different ones: the pictures of one burst show one.
         looks: Of the newest pictures, the oldest of them first.
         unreadable: Pictures among these that cannot be read.
+        alike: How many of the looks are like another one; None to find it out.
     """
 
     label: str
@@ -55,17 +57,18 @@ class Share:
     moments: int
     looks: Sequence[Look] = field(default_factory=tuple)
     unreadable: int = 0
+    alike: int | None = None
 
 
 def find_hints(shares: Sequence[Share]) -> list[Hint]:
     """What to do, the most urgent first."""
-    usual = [look for share in shares for look in share.looks]
+    least = least_sharp([look for share in shares for look in share.looks])
     rules = (
         list(_about_labels(shares)),
         [hint for share in shares for hint in _about_moments(share)],
         list(_about_balance(shares)),
         list(_about_counts(shares)),
-        [hint for share in shares for hint in _about_looks(share, usual)],
+        [hint for share in shares for hint in _about_looks(share, least)],
     )
     return [hint for rule in rules for hint in rule]
 
@@ -109,15 +112,17 @@ def _about_balance(shares: Sequence[Share]) -> Iterator[Hint]:
 def _about_counts(shares: Sequence[Share]) -> Iterator[Hint]:
     few = [share for share in shares if share.count < FEW_PICTURES]
     if few:
-        counts = ", ".join(f"{share.label} {share.count}" for share in few)
+        counts = ", ".join(f"{share.label} {share.count}" for share in few[:_MOST_NAMED])
+        if len(few) > _MOST_NAMED:
+            counts += f" and {len(few) - _MOST_NAMED} labels more"
         yield Hint(
             "too-few", f"Too few: {counts}. {FEW_PICTURES} of each are a start, 100 are better."
         )
 
 
-def _about_looks(share: Share, usual: Sequence[Look]) -> Iterator[Hint]:
+def _about_looks(share: Share, least: float) -> Iterator[Hint]:
     looks = share.looks
-    alike = count_alike(looks)
+    alike = count_alike(looks) if share.alike is None else share.alike
     if alike >= max(_LEAST_ALIKE, _ALIKE_SHARE * len(looks)):
         yield Hint(
             "too-alike",
@@ -130,7 +135,7 @@ def _about_looks(share: Share, usual: Sequence[Look]) -> Iterator[Hint]:
         ("glaring", sum(look.is_glaring for look in looks), "are nearly white. Take light away."),
         (
             "blurred",
-            count_blurred(looks, usual),
+            sum(look.sharpness < least for look in looks),
             "are far less sharp than the others. Hold still, or clean the lens.",
         ),
     ):

@@ -78,9 +78,8 @@ def count_alike(looks: Sequence[Look]) -> int:
     return alike
 
 
-def count_blurred(looks: Sequence[Look], usual: Sequence[Look]) -> int:
-    """How many pictures are far less sharp than what is usual."""
+def least_sharp(usual: Sequence[Look]) -> float:
+    """Below which sharpness a picture is far less sharp than what is usual; 0 of too few."""
     if len(usual) < _LEAST_USUAL:
-        return 0
-    least = _BLUR_SHARE * float(np.median([look.sharpness for look in usual]))
-    return sum(look.sharpness < least for look in looks)
+        return 0.0
+    return _BLUR_SHARE * float(np.median([look.sharpness for look in usual]))

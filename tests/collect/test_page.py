@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from edgecls.collect.collection import Reading
 from edgecls.collect.index import Picture
 from tests.collect.conftest import Served, wait_until
 from tests.review.recording import part
@@ -212,12 +213,59 @@ class TestMany:
         page.get_by_role("button", name="Empty the trash").click()
         wait_until(lambda: list(served.folder.rglob("*.jpg")) == [])
 
-    def test_more_pictures_than_are_shown_at_first(self, served: Served, page: Page) -> None:
-        for number in range(70):
-            served.collection.keep("cat", picture_of(number), {"time": 0.0})
+    def test_more_pictures_than_one_page_has(self, served: Served, page: Page) -> None:
+        for number in range(130):
+            served.collection.keep("cat", picture_of(number % 100), {"time": 0.0})
         look(page, served)
-        page.get_by_role("button", name="Show more (10)").click()
-        wait_until(lambda: thumbnails(page).count() == 70)
+        page.get_by_text("1 to 120 of 130, the newest first").wait_for()
+        page.get_by_role("button", name="Older").click()
+        page.get_by_text("121 to 130 of 130, the newest first").wait_for()
+        wait_until(lambda: thumbnails(page).count() == 10)
+        assert page.get_by_role("button", name="Older").is_disabled()
+        page.get_by_role("button", name="Newer").click()
+        page.get_by_text("1 to 120 of 130, the newest first").wait_for()
+
+    def test_the_last_page_goes_when_its_pictures_go(self, served: Served, page: Page) -> None:
+        for number in range(122):
+            served.collection.keep("cat", picture_of(number % 100), {"time": 0.0})
+        look(page, served)
+        page.get_by_role("button", name="Older").click()
+        wait_until(lambda: thumbnails(page).count() == 2)
+        page.get_by_role("button", name="Select all").click()
+        page.get_by_role("button", name="Delete").click()
+        wait_until(lambda: len(served.collection.pictures("cat")) == 120)
+        wait_until(lambda: thumbnails(page).count() == 120)
+
+    @pytest.mark.fault(102)
+    def test_a_page_that_has_missed_a_change_asks_for_all_of_it(
+        self, served: Served, page: Page
+    ) -> None:
+        look(page, served)
+        served.app._state.update({"folder": "missed"}, served.collection.overview())
+        served.post("press", label="dog")
+        tile(page, "dog").get_by_text("1 picture").wait_for()
+
+    @pytest.mark.fault(102)
+    def test_a_page_with_a_thousand_labels_follows_what_happens(
+        self, serve: Callable[..., Served], page: Page
+    ) -> None:
+        served = serve(*(f"{number:04} " + "x" * 90 for number in range(1000)))
+        look(page, served)
+        name = served.get("state")["labels"][700]["label"]
+        for count in ("1 picture", "2 pictures"):
+            served.post("press", label=name)
+            tile(page, name).get_by_text(count, exact=True).wait_for()
+
+    @pytest.mark.fault(100)
+    def test_how_far_the_folder_is_read_is_shown(
+        self, served: Served, page: Page, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        reading = Reading(34_000, 100_000, is_over=False)
+        with monkeypatch.context() as patched:
+            patched.setattr(type(served.collection), "reading", property(lambda _: reading))
+            look(page, served)
+            page.get_by_text("Reading the folder: 34,000 of 100,000 pictures.").wait_for()
+        page.locator("#reading").wait_for(state="hidden")
 
 
 class TestKeyboard:

@@ -8,7 +8,7 @@ import { makeHands, makeHoldable } from "/hands.js";
 const HINTS = 5;
 const DONE = { keep: "kept", relabel: "moved", discard: "deleted" };
 
-let state = { labels: [], hints: [], source: {}, undo: null };
+let state = { labels: [], hints: [], source: {}, undo: null, number: -1 };
 const many = (count) => (count === 1 ? "1 picture" : `${count} pictures`);
 const keyed = new Map(); // code of a key that is down -> its label
 
@@ -81,10 +81,41 @@ function open(id, name) {
 
 // What is shown
 
+/** Only what has changed since another state: where we have missed some of it, ask for all. */
+function apply(change) {
+  if (change.number <= state.number) return;
+  if (change.from !== state.number) { resync(); return; }
+  const entries = new Map(state.labels.map((entry) => [entry.label, entry]));
+  for (const entry of change.labels ?? []) entries.set(entry.label, entry);
+  const order = change.order ?? [...entries.keys()];
+  show({ ...state, ...change.set, labels: order.map((label) => entries.get(label)), number: change.number });
+}
+
+let isAsking = false;
+let isStale = false;
+
+/** Ask how things stand, once at a time; whatever comes meanwhile is asked for when that is there. */
+async function resync() {
+  isStale = true;
+  if (isAsking) return;
+  isAsking = true;
+  try {
+    while (isStale) {
+      isStale = false;
+      show(await ask("/state"));
+    }
+  } catch {
+    state.number = -1; // the next event asks again
+  } finally {
+    isAsking = false;
+  }
+}
+
 function show(news) {
   const before = new Map(state.labels.map((entry) => [entry.label, entry.count]));
   state = news;
   showSource();
+  showReading();
   showLabels();
   showHints();
   showChoices();
@@ -108,6 +139,15 @@ function showSource() {
   byId("trouble").hidden = !troubles.length;
   say(byId("disk"), state.disk ? `Pictures cannot be kept now: ${state.disk}.` : "");
   byId("disk").hidden = !state.disk;
+}
+
+function showReading() {
+  const { reading } = state;
+  byId("reading").hidden = !reading;
+  if (!reading) return;
+  const of = reading.expected === null ? "" : ` of ${reading.expected.toLocaleString("en")}`;
+  say(byId("reading"), `Reading the folder: ${reading.read.toLocaleString("en")}${of} pictures. `
+    + "Until that is done the counts are too low, and pictures are not kept yet.");
 }
 
 function showLabels() {
@@ -166,7 +206,7 @@ function markHeld() {
 
 function showHints() {
   const texts = state.hints.slice(0, HINTS).map((hint) => hint.text);
-  const rest = state.hints.length - texts.length;
+  const rest = state.hints.length + state.more_hints - texts.length;
   if (rest > 0) texts.push(`and ${rest} more`);
   const list = byId("hints");
   if (JSON.stringify(texts) === list.dataset.shown) return;
@@ -276,7 +316,7 @@ byId("empty-trash").addEventListener("click", () => {
   }
 });
 
-listen("/events", { state: show }, (connection) => {
+listen("/events", { state: show, change: apply, stale: resync }, (connection) => {
   if (connection === "open" || connection === "hidden") showLive(connection === "open");
   if (connection !== "lost") return;
   byId("source").className = "pill bad";

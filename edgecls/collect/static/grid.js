@@ -1,10 +1,10 @@
 // The pictures of one label: looked at, and chosen many at once.
 
-import { byId, el } from "/dom.js";
+import { byId, el, say } from "/dom.js";
 import { ask } from "/live.js";
 
-const FIRST = 60;
-const MORE = 240;
+// Of one page of them: more would only make a phone slow.
+const ON_A_PAGE = 120;
 const AT_ONCE = 2;
 
 /**
@@ -15,7 +15,7 @@ export function makeGrid(onSelected, onOpen) {
   const list = byId("grid");
   let label = "";
   let stamp = "";
-  let count = FIRST;
+  let skip = 0;
   let selected = new Set();
   let last = null; // where a range begins
   let asked = 0;
@@ -27,18 +27,26 @@ export function makeGrid(onSelected, onOpen) {
 
   async function load() {
     const number = (asked += 1);
-    const query = new URLSearchParams({ label, count });
+    const query = new URLSearchParams({ label, count: ON_A_PAGE, skip });
     const found = await ask(`/pictures?${query}`);
     if (number !== asked) return; // another one was asked for meanwhile
+    if (skip && !found.pictures.length) { // what was on this page is gone
+      skip = Math.max(0, Math.ceil(found.total / ON_A_PAGE) - 1) * ON_A_PAGE;
+      load();
+      return;
+    }
     const known = new Map(options().map((option) => [idOf(option), option]));
     const hadFocus = list.contains(document.activeElement) && document.activeElement !== list;
     const place = options().indexOf(document.activeElement);
     list.replaceChildren(...found.pictures.map((picture, index) =>
-      known.get(picture.id) ?? makeOption(picture, found.total - index)));
+      known.get(picture.id) ?? makeOption(picture, found.total - skip - index)));
     selected = new Set(found.pictures.map((picture) => picture.id).filter((id) => selected.has(id)));
     byId("empty").hidden = found.total > 0;
-    byId("more").hidden = found.pictures.length >= found.total || count > found.pictures.length;
-    byId("more").textContent = `Show more (${found.total - found.pictures.length})`;
+    const end = skip + found.pictures.length;
+    byId("pages").hidden = found.total <= ON_A_PAGE;
+    byId("newer").disabled = skip === 0;
+    byId("older").disabled = end >= found.total;
+    say(byId("place"), `${group(skip + 1)} to ${group(end)} of ${group(found.total)}, the newest first`);
     mark();
     if (hadFocus && !list.contains(document.activeElement)) {
       (options()[Math.min(place, options().length - 1)] ?? list).focus();
@@ -129,7 +137,16 @@ export function makeGrid(onSelected, onOpen) {
     else return;
     event.preventDefault();
   });
-  byId("more").addEventListener("click", () => { count += MORE; load(); });
+  byId("newer").addEventListener("click", () => turn(skip - ON_A_PAGE));
+  byId("older").addEventListener("click", () => turn(skip + ON_A_PAGE));
+
+  /** Show another page; what was chosen on this one is chosen no more: nobody would see it. */
+  function turn(to) {
+    skip = Math.max(0, to);
+    selected = new Set();
+    last = null;
+    load().catch(() => { stamp = ""; });
+  }
 
   function everything() {
     selected = new Set(options().map(idOf));
@@ -145,7 +162,7 @@ export function makeGrid(onSelected, onOpen) {
   function show(newLabel, newStamp) {
     if (newLabel === label && newStamp === stamp) return;
     if (newLabel !== label) {
-      count = FIRST;
+      skip = 0;
       selected = new Set();
       last = null;
       list.replaceChildren();
@@ -164,6 +181,8 @@ export function makeGrid(onSelected, onOpen) {
     hasFocus: () => list.contains(document.activeElement),
   };
 }
+
+const group = (number) => number.toLocaleString("en");
 
 /**
  * Load images a few at a time: a press must not wait behind sixty of them.
