@@ -21,6 +21,7 @@ from edgecls.child import Child, ChildFailedError, open_memory
 from edgecls.contract.address import redact_url
 from edgecls.errors import EdgeclsError, PictureError, SourceError
 from edgecls.sources import CapturedFrame, Closing, SourceWishes
+from edgecls.sources.address import PASSWORD_VARIABLE, USER_VARIABLE
 
 # 7680x4320 pixels fit; only what frames really fill takes memory.
 ROOM_BYTES: Final = 128 << 20
@@ -31,6 +32,8 @@ _INNER_SHARE: Final = 0.9
 # What a library leaves behind when it fails goes with its process, now and then.
 _MOST_OPENINGS: Final = 10
 _BETWEEN_LOOKS_S: Final = 1.0
+# While packets come; those who read them have given up by then.
+_MOST_WAIT_S: Final = 75.0
 _REMEDIES: Final = {
     "hang": "it was ended; does the camera work with another program?",
     "memory": "it is started again; a larger limit is --source-memory",
@@ -52,7 +55,9 @@ class Reader:
         try:
             self.room = mmap.mmap(descriptor, ROOM_BYTES, prot=mmap.PROT_READ)
             job = {"room": descriptor}
-            self.child = Child("edgecls.sources.isolated_main", job, [descriptor])
+            # A camera in the network is logged in to there; no other child needs a password.
+            login = (USER_VARIABLE, PASSWORD_VARIABLE) if "://" in text else ()
+            self.child = Child("edgecls.sources.isolated_main", job, [descriptor], login)
         finally:
             os.close(descriptor)
         self.child.receive(_START_LIMIT_S)
@@ -177,7 +182,7 @@ class IsolatedSource(Closing):
 
     def _receive(self, limit_s: float) -> dict[str, Any]:
         try:
-            answer = self._reader.child.receive(limit_s)
+            answer = self._wait(limit_s)
         except ChildFailedError as failed:
             raise self._explain(failed, limit_s) from failed
         if "unreadable" in answer:
@@ -188,6 +193,16 @@ class IsolatedSource(Closing):
                 self._is_given_up = True
                 _SPARE.keep(self._reader)
             raise wrong
+        return answer
+
+    def _wait(self, limit_s: float) -> dict[str, Any]:
+        """The answer; for which is waited longer while the child says that packets come."""
+        end_s = time.monotonic() + _MOST_WAIT_S
+        while "waits" in (answer := self._reader.child.receive(limit_s)):
+            self._limit_memory()
+            if time.monotonic() > end_s:
+                self.close()
+                raise ChildFailedError("hang", f"no frame in {_MOST_WAIT_S:g} s")
         return answer
 
     def _explain(self, failed: ChildFailedError, limit_s: float) -> SourceError:

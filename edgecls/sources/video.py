@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import shlex
 import time
 from typing import Final
 
@@ -12,7 +13,7 @@ import numpy as np
 from edgecls.errors import SourceError
 from edgecls.imaging.opencv import cv2
 from edgecls.sources import CapturedFrame, Closing, SourceWishes
-from edgecls.sources.ffmpeg import ffmpeg_options
+from edgecls.sources.ffmpeg import Complaints, ffmpeg_options
 
 # FFmpeg would show a text file as a film of its letters, and go wherever a playlist points.
 _OPTIONS: Final = "|".join(
@@ -44,11 +45,22 @@ class VideoSource(Closing):
         rate = self._capture.get(cv2.CAP_PROP_FPS)
         self._fps = rate if math.isfinite(rate) and 0 < rate <= 1000 else 30.0
         self._index = -1
+        self._complaints = Complaints()
 
     def read(self) -> CapturedFrame | None:
-        """The next frame; None at the end, whatever length the file claims."""
+        """The next frame; None at the end, whatever length the file claims.
+
+        Raises:
+            SourceError: It is interlaced, or has no frame at all.
+        """
         now = time.monotonic()
-        arrived, pixels = self._capture.read()
+        with self._complaints.heard():
+            arrived, pixels = self._capture.read()
+        if problem := self._complaints.problem():
+            raise SourceError(
+                f"{self.name!r} cannot be shown: {problem}",
+                hint=f"make it progressive: ffmpeg -i {shlex.quote(self.name)} -vf yadif new.mp4",
+            )
         if not arrived:
             if self._index < 0:
                 raise SourceError(
@@ -64,6 +76,7 @@ class VideoSource(Closing):
     def close(self) -> None:
         """Close the file."""
         self._capture.release()
+        self._complaints.close()
 
 
 def open_source(text: str, _wishes: SourceWishes | None = None) -> VideoSource:

@@ -14,11 +14,11 @@ from typing import Final, TypeVar
 
 from edgecls.errors import PictureError, SourceError
 from edgecls.sources import CapturedFrame, Closing, SourceWishes
-from edgecls.sources.address import PASSWORD_VARIABLE, USER_VARIABLE, Address, parse_address
+from edgecls.sources.address import Address, parse_address
 from edgecls.sources.http.connection import Connection
 from edgecls.sources.http.multipart import MAX_PART, MultipartParser
 from edgecls.sources.jpeg import trim
-from edgecls.sources.network.authorization import authorize, name_methods
+from edgecls.sources.network.authorization import authorize, explain_401
 from edgecls.sources.network.head import MOST_REDIRECTS, REDIRECTS, Head
 
 _Result = TypeVar("_Result")
@@ -91,7 +91,7 @@ class HttpSource(Closing):
                 elif head.status == 401 and not authorization:
                     authorization = authorize(address, head.challenges)
                     if not authorization:
-                        raise _locked(head, asked, address)
+                        raise explain_401(head.challenges, asked, address)
                 else:
                     _check(head)
                     opened, connection = connection, None  # type: ignore[assignment]
@@ -178,32 +178,6 @@ def _check(head: Head) -> None:
         raise SourceError("that is a web page, not a stream of pictures", hint=_STREAMS)
     raise SourceError(
         f"that is {kind or 'of no stated type'}, not MJPEG or a JPEG picture", hint=_STREAMS
-    )
-
-
-def _locked(head: Head, asked: Address, address: Address) -> SourceError:
-    """Why there is no answer to a 401.
-
-    Args:
-        head: Of the 401.
-        asked: What was asked for first.
-        address: Who wants a password, with what it may be told: less, where a redirect led there.
-    """
-    if address.has_login:
-        return SourceError(
-            "the camera wants a login of a kind that is not known here (401):"
-            f" {name_methods(head.challenges) or 'it does not say which'}",
-            hint="let it take Basic or Digest (MD5 or SHA-256) in its settings",
-        )
-    if asked.has_login:
-        return SourceError(
-            f"the camera sends us on to {address}, which wants a user and a password (401);"
-            " it is not told those of another host or port",
-            hint="give that address itself, if it is the camera's",
-        )
-    return SourceError(
-        "the camera wants a user and a password (401)",
-        hint=f"set {USER_VARIABLE} and {PASSWORD_VARIABLE}, or write http://USER:PASSWORD@HOST",
     )
 
 

@@ -9,7 +9,8 @@ import secrets
 from collections.abc import Sequence
 from typing import Final
 
-from edgecls.sources.address import Address
+from edgecls.errors import SourceError
+from edgecls.sources.address import PASSWORD_VARIABLE, USER_VARIABLE, Address
 
 _HASHES: Final = {"MD5": "md5", "SHA-256": "sha256"}
 _FIELD: Final = re.compile(r'(\w+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))')
@@ -43,10 +44,33 @@ def authorize(
     return ""
 
 
-def name_methods(challenges: Sequence[str]) -> str:
-    """How a camera wants us to log in, for people: `Digest, Basic`; empty if it says nothing."""
-    names = (challenge.strip().partition(" ")[0][:_MOST_SHOWN] for challenge in challenges)
-    return ", ".join(dict.fromkeys(name for name in names if name))
+def explain_401(challenges: Sequence[str], asked: Address, address: Address) -> SourceError:
+    """Why there is no answer to a 401.
+
+    Args:
+        challenges: As for `authorize`.
+        asked: What was asked for first.
+        address: Who wants a password, with what it may be told: less, where a redirect led there.
+    """
+    if address.has_login:
+        methods = (challenge.strip().partition(" ")[0][:_MOST_SHOWN] for challenge in challenges)
+        named = ", ".join(dict.fromkeys(method for method in methods if method))
+        return SourceError(
+            "the camera wants a login of a kind that is not known here (401):"
+            f" {named or 'it does not say which'}",
+            hint="let it take Basic or Digest (MD5 or SHA-256) in its settings",
+        )
+    if asked.has_login:
+        return SourceError(
+            f"the camera sends us on to {address}, which wants a user and a password (401);"
+            " it is not told those of another host or port",
+            hint="give that address itself, if it is the camera's",
+        )
+    return SourceError(
+        "the camera wants a user and a password (401)",
+        hint=f"set {USER_VARIABLE} and {PASSWORD_VARIABLE},"
+        f" or write {address.scheme}://USER:PASSWORD@HOST",
+    )
 
 
 def _digest(address: Address, fields: dict[str, str], method: str, target: str) -> str:

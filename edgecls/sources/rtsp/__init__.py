@@ -10,21 +10,31 @@ import numpy as np
 from edgecls.errors import PictureError, SourceError
 from edgecls.imaging.opencv import cv2
 from edgecls.sources import CapturedFrame, Closing, SourceWishes
-from edgecls.sources.address import PASSWORD_VARIABLE, USER_VARIABLE, Address, parse_address
-from edgecls.sources.ffmpeg import ffmpeg_options
+from edgecls.sources.address import Address, parse_address
+from edgecls.sources.arrivals import FIRST_PATIENCE_S
+from edgecls.sources.ffmpeg import Complaints, ffmpeg_options
+from edgecls.sources.rtsp.question import Described, ask
 
-# TCP, since a lost UDP packet is a smeared picture; no buffer, since it makes frames old. A camera
-# may not send us on to a file or to another protocol. Its rate is not guessed from its first 20
-# frames, which takes 0.7 s at 30 a second.
-_OPTIONS: Final = "|".join(
-    (
-        "rtsp_transport;tcp",
-        "protocol_whitelist;rtsp,rtsps,rtp,tcp,tls,udp",
-        "fflags;nobuffer",
-        "flags;low_delay",
-        "fpsprobesize;0",
-    )
+# How long packets may come without one picture: a stream is joined at a keyframe, and "smart"
+# codecs send one every 12 s and more. Plain OpenCV waits for 30 s.
+PICTURE_LIMIT_S: Final = 60.0
+# A camera may not send us on to a file or to another protocol, and its sound is not asked for. Its
+# rate is not guessed from its first 20 frames, which takes 0.7 s at 30 a second, and its stream not
+# looked at for 5 s. `nobuffer` would save 14 ms of age, and throws away what comes meanwhile: often
+# the one keyframe that a picture needs.
+_OPTIONS: Final = (
+    "protocol_whitelist;rtsp,rtsps,rtp,tcp,tls,udp",
+    "allowed_media_types;video",
+    "fflags;discardcorrupt",
+    "flags;low_delay",
+    "fpsprobesize;0",
+    "analyzeduration;500000",
+    # In microseconds. Silence is ended sooner by who counts packets: see `isolated_main`.
+    f"timeout;{FIRST_PATIENCE_S * 1e6:.0f}",
 )
+# TCP, since a lost UDP packet is a smeared picture; FFmpeg goes on to UDP where the camera says
+# that it has no TCP (461). Some say so in other words.
+_TRANSPORTS: Final = ("rtsp_flags;prefer_tcp", "rtsp_transport;udp")
 
 
 class RtspSource(Closing):
@@ -35,46 +45,34 @@ class RtspSource(Closing):
 
     def __init__(self, address: Address, wishes: SourceWishes) -> None:
         self.name = str(address)
-        self._timeout_s = wishes.silence_s
+        self._silence_s = wishes.silence_s
         self._index = -1
-        timeout_ms = max(1, round(self._timeout_s * 1e3))
-        with ffmpeg_options(_OPTIONS):
-            self._capture = cv2.VideoCapture(
-                address.with_password,
-                cv2.CAP_FFMPEG,
-                [
-                    *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, timeout_ms),
-                    *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, timeout_ms),
-                    *(cv2.CAP_PROP_N_THREADS, 1),  # the second would only hold a frame back
-                ],
-            )
-        if not self._capture.isOpened():
-            self._capture.release()
-            raise SourceError(
-                f"{self.name}: no picture",
-                hint="is the camera on, the path right, and are user and password? Set"
-                f" {USER_VARIABLE} and {PASSWORD_VARIABLE}, or write rtsp://USER:PASSWORD@HOST",
-            )
+        self._complaints = Complaints()
+        self._capture = self._open(address)
         self._started_s = time.monotonic()
 
     def read(self) -> CapturedFrame | None:
-        """The next frame; waits for it no longer than the timeout.
+        """The next frame; waits for it as long as packets come, but for no more than a minute.
 
         Raises:
-            SourceError: The camera hung up or fell silent.
+            SourceError: The camera hung up, fell silent, or sends nothing that becomes a picture.
             PictureError: A frame that cannot be decoded.
         """
+        begun_s = time.monotonic()
         arrived = self._capture.grab()
         now = time.monotonic()
         if not arrived:
-            raise SourceError(
-                f"{self.name}: the stream ended, or sent nothing for {self._timeout_s:g} s",
-                hint="is the camera still on and in this network?",
-            )
+            raise self._lost(now - begun_s)
         self._index += 1
-        is_whole, pixels = self._capture.retrieve()
-        if not is_whole or pixels is None:
+        with self._complaints.heard():
+            is_whole, pixels = self._capture.retrieve()
+        if not is_whole or pixels is None or pixels.size == 0:
             raise PictureError(f"{self.name}: a frame that cannot be decoded")
+        if problem := self._complaints.problem():
+            raise SourceError(
+                f"{self.name}: {problem}",
+                hint="choose a progressive stream in the camera's settings, such as 720p for 1080i",
+            )
         frame = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
         decode_ms = (time.monotonic() - now) * 1e3
         return CapturedFrame(frame, self._index, now - self._started_s, now, decode_ms)
@@ -82,6 +80,64 @@ class RtspSource(Closing):
     def close(self) -> None:
         """Hang up."""
         self._capture.release()
+        self._complaints.close()
+
+    def _open(self, address: Address) -> cv2.VideoCapture:
+        # FFmpeg follows redirects with the password in its hand: where there is one, they end here.
+        described = self._ask(address) if address.has_login else None
+        capture = self._try(described.address if described else address, _TRANSPORTS[0])
+        if capture is not None:
+            return capture
+        described = described or self._ask(address)
+        capture = self._try(described.address, _TRANSPORTS[1])
+        if capture is not None:
+            return capture
+        sent = ", ".join(str(track) for track in described.tracks)
+        raise SourceError(
+            f"{self.name}: the camera answers, and promises {sent or 'a stream'}, but no picture"
+            " of it came",
+            hint="does another program show it? a slow camera needs a longer --source-timeout;"
+            " an unusual codec is changed in its settings (H.264 works)",
+        )
+
+    def _ask(self, address: Address) -> Described:
+        try:
+            return ask(address, self._silence_s, FIRST_PATIENCE_S)
+        except SourceError as wrong:
+            raise SourceError(f"{self.name}: {wrong.problem}", hint=wrong.hint) from wrong
+
+    def _try(self, address: Address, transport: str) -> cv2.VideoCapture | None:
+        """What FFmpeg opens; None if it cannot."""
+        with ffmpeg_options("|".join((transport, *_OPTIONS))):
+            capture = cv2.VideoCapture(
+                address.with_password,
+                cv2.CAP_FFMPEG,
+                [
+                    *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, round(PICTURE_LIMIT_S * 1e3)),
+                    *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, round(PICTURE_LIMIT_S * 1e3)),
+                    *(cv2.CAP_PROP_N_THREADS, 1),  # the second would only hold a frame back
+                ],
+            )
+        if capture.isOpened():
+            return capture
+        capture.release()
+        return None
+
+    def _lost(self, waited_s: float) -> SourceError:
+        if waited_s >= PICTURE_LIMIT_S:
+            return SourceError(
+                f"{self.name}: packets come, but no picture in {PICTURE_LIMIT_S:g} s",
+                hint="set a keyframe (I-frame) interval of 1 or 2 s in the camera's settings",
+            )
+        if self._index < 0:
+            return SourceError(
+                f"{self.name}: the camera answers, but no picture came in {waited_s:.3g} s",
+                hint="does another program show it? start the camera again",
+            )
+        return SourceError(
+            f"{self.name}: the stream ended, or sent nothing for {self._silence_s:g} s",
+            hint="is the camera still on and in this network?",
+        )
 
 
 def open_source(text: str, wishes: SourceWishes | None = None) -> RtspSource:
