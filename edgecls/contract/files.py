@@ -28,7 +28,9 @@ def write_atomically(path: Path, content: bytes) -> None:
             out.write(content)
             out.flush()
             os.fsync(out.fileno())
-        os.chmod(name, 0o666 & ~_umask())  # mkstemp makes it readable for its owner only
+            # mkstemp makes it readable for its owner only. By its descriptor: whoever else may
+            # write to the folder could have put a link in its place.
+            os.fchmod(out.fileno(), 0o666 & ~_umask())
         os.replace(name, path)
         _sync_folder(path.parent)
     except OSError as wrong:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -13,6 +14,7 @@ from edgecls.contract.modelfile import ModelFile
 
 FOLDER: Final = "verdicts"
 MOST_VERDICTS: Final = 500
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # Not in a file, for machines whose disk takes none: for as long as the process lives.
 _IN_MEMORY: Final[set[str]] = set()
 
@@ -27,7 +29,8 @@ class Verdicts:
     same time write the same.
 
     Args:
-        folder: Made when it is needed; None for memory alone.
+        folder: Made when it is needed; None for memory alone. One that others may write to counts
+            for nothing.
         known: What is remembered where the folder cannot be written.
     """
 
@@ -38,49 +41,79 @@ class Verdicts:
         """Whether this was found sound before."""
         if key in self.known:
             return True
-        if self.folder is None:
-            return False
-        try:
-            # O_NONBLOCK: whoever put a pipe there must not stop us.
-            handle = os.open(self.folder / key, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        except OSError:
-            return False
-        try:
-            return os.read(handle, len(key) + 2) == _content_of(key)
-        except OSError:
-            return False
-        finally:
-            os.close(handle)
+        with self._opened() as place:
+            return place is not None and _holds(place, key)
 
     def add(self, key: str) -> None:
         """Remember that this is sound; without an error, wherever it can be kept."""
         self.known.add(key)
-        if self.folder is None:
-            return
-        import tempfile  # only a model that is new here gets so far
-
         with contextlib.suppress(OSError):
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._shrink()
-            handle, name = tempfile.mkstemp(prefix=".part-", dir=self.folder)
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(_content_of(key))
-                os.replace(name, self.folder / key)
-            finally:
-                with contextlib.suppress(OSError):
-                    os.unlink(name)
+            if self.folder is not None:
+                self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with self._opened() as place:
+                if place is not None:
+                    _shrink(place)
+                    _write(place, key)
 
-    def _shrink(self) -> None:
-        """Make room for one more; the oldest go, and what a crash left half-written."""
-        assert self.folder is not None
-        files = [entry for entry in os.scandir(self.folder) if not entry.is_dir()]
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[int | None]:
+        """A descriptor of the folder; None where there is none, or others can write to it.
+
+        They could call a model sound that never was tried, and have our files removed elsewhere.
+        """
+        handle = -1
+        with contextlib.suppress(OSError):
+            handle = -1 if self.folder is None else os.open(self.folder, _FOLDER)
+        if handle < 0:
+            yield None
+            return
+        try:
+            found = os.fstat(handle)
+            is_ours = found.st_uid in (0, os.geteuid()) and not found.st_mode & 0o022
+            yield handle if is_ours else None
+        finally:
+            os.close(handle)
+
+
+def _holds(place: int, key: str) -> bool:
+    """Whether a file of this name holds its name, and is ours."""
+    try:
+        # O_NONBLOCK: whoever put a pipe there must not stop us.
+        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+        handle = os.open(key, flags, dir_fd=place)
+    except OSError:
+        return False
+    try:
+        is_ours = os.fstat(handle).st_uid in (0, os.geteuid())
+        return is_ours and os.read(handle, len(key) + 2) == _content_of(key)
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+
+
+def _write(place: int, key: str) -> None:
+    part = f".part-{os.urandom(8).hex()}"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        with os.fdopen(os.open(part, flags, 0o600, dir_fd=place), "wb") as file:
+            file.write(_content_of(key))
+        os.replace(part, key, src_dir_fd=place, dst_dir_fd=place)
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(part, dir_fd=place)
+
+
+def _shrink(place: int) -> None:
+    """Make room for one more; the oldest go, and what a crash left half-written."""
+    with os.scandir(place) as entries:
+        files = [entry for entry in entries if not entry.is_dir(follow_symlinks=False)]
         if len(files) < MOST_VERDICTS:
             return
         by_age = sorted(files, key=lambda entry: entry.stat(follow_symlinks=False).st_mtime_ns)
-        for entry in by_age[: len(files) - MOST_VERDICTS + 1]:
-            with contextlib.suppress(OSError):
-                os.unlink(entry.path)
+    for entry in by_age[: len(files) - MOST_VERDICTS + 1]:
+        with contextlib.suppress(OSError):
+            os.unlink(entry.name, dir_fd=place)
 
 
 def key_of(model: ModelFile, engine: str, version: str) -> str:

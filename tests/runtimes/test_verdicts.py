@@ -13,7 +13,10 @@ from edgecls.errors import EngineError
 from edgecls.runtimes import installed_runtimes
 from edgecls.runtimes.gate import admit
 from edgecls.runtimes.verdicts import MOST_VERDICTS, Verdicts, default_verdicts, key_of
+from tests.support.other_user import UID, as_other, give, shared_place
 from tests.support.tiny_model import TinyModel, tiny_model_bytes, with_custom_operator
+
+__all__ = ["shared_place"]
 
 needs_engine = pytest.mark.skipif(not installed_runtimes(), reason="no engine is installed")
 
@@ -85,6 +88,39 @@ def test_a_folder_that_cannot_be_made_leaves_the_memory(place: str) -> None:
     verdicts.add("a")
     assert verdicts.has("a")
     assert not Verdicts(Path(place)).has("a")
+
+
+@pytest.mark.fault(131)
+@pytest.mark.parametrize("mode", [0o755, 0o777, 0o1777])
+def test_a_folder_of_another_user_says_nothing_and_gets_nothing(
+    shared_place: Path, mode: int
+) -> None:
+    folder = give(shared_place / "verdicts", mode)
+    as_other("echo a > a", folder)
+    assert not Verdicts(folder).has("a")
+    Verdicts(folder).add("b")
+    assert os.listdir(folder) == ["a"]
+
+
+@pytest.mark.fault(131)
+def test_in_a_folder_of_ours_a_file_of_another_user_is_no_verdict(shared_place: Path) -> None:
+    (shared_place / "a").write_text("a\n")
+    os.chown(shared_place / "a", UID, UID)
+    assert not Verdicts(shared_place).has("a")
+
+
+@pytest.mark.fault(131)
+def test_a_link_in_the_place_of_the_folder_makes_no_room_elsewhere(
+    folder: Path, tmp_path: Path
+) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number in range(MOST_VERDICTS + 3):
+        (photos / f"{number}.jpg").touch()
+    folder.parent.mkdir()
+    folder.symlink_to(photos)
+    Verdicts(folder).add("a")
+    assert len(os.listdir(photos)) == MOST_VERDICTS + 3
 
 
 def test_without_a_folder_it_is_remembered_in_memory() -> None:
