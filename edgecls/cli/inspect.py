@@ -154,7 +154,7 @@ def _print_card(card: dict[str, Any]) -> None:
         if isinstance(card["metrics"].get(name), int | float):
             _line(name, f"{card['metrics'][name]:.2%}")
     fitted = card["metrics"].get("decision")
-    if isinstance(fitted, dict) and "precision" in fitted:
+    if isinstance(fitted, dict) and {"precision", "coverage"} <= fitted.keys():
         _line(
             "answers", f"{fitted['coverage']:.1%} answered, {fitted['precision']:.1%} of it right"
         )

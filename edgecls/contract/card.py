@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
+from edgecls.contract.json_text import read_object
 from edgecls.contract.labels import Labels
 from edgecls.contract.learnt import Learnt
 from edgecls.contract.preprocessing import Preprocessing
@@ -18,6 +19,11 @@ from edgecls.errors import InvalidValueError
 SCHEMA: Final = 1
 _T = TypeVar("_T")
 MAX_CARD_BYTES = 4 << 20
+# Of the metrics, by form or of all: what is shown and compared.
+_FIGURES: Final = (
+    *("top1", "top5", "macro_f1", "calibration_error", "images"),
+    *("coverage", "precision", "agreement", "drop"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +118,8 @@ class ModelCard:
         Raises:
             InvalidValueError: Not JSON, another schema, a field missing, of a wrong type or value.
         """
-        fields = _Fields("card.json", _parse(text))
+        content = read_object(text, "card.json", most_bytes=MAX_CARD_BYTES)
+        fields = _Fields("card.json", dict(content.fields))
         schema = fields.get("schema", int)
         if schema != SCHEMA:
             raise InvalidValueError(
@@ -140,7 +147,7 @@ class ModelCard:
                 },
             ),
             provenance=fields.get("provenance", dict),
-            metrics=fields.get("metrics", dict),
+            metrics=_measured(fields.get("metrics", dict)),
             cost=fields.get("cost", dict) if "cost" in fields else {},
             sha256=fields.get("sha256", str),
             golden_sha256=fields.get("golden_sha256", str),
@@ -182,20 +189,14 @@ class _Fields:
         return self.get(name, float)
 
 
-def _parse(text: str | bytes) -> dict[str, Any]:
-    if len(text) > MAX_CARD_BYTES:
-        raise InvalidValueError(f"card.json has {len(text)} bytes, at most {MAX_CARD_BYTES}")
-    try:
-        value = json.loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as wrong:
-        raise InvalidValueError(f"card.json is not JSON: {wrong}") from wrong
-    if not isinstance(value, dict):
-        raise InvalidValueError(f"card.json holds a {type(value).__name__}, wanted an object")
-    return value
-
-
-def _refuse_constant(word: str) -> float:
-    raise ValueError(f"{word} is not a number")
+def _measured(metrics: dict[str, Any]) -> dict[str, Any]:
+    """What was measured; those who print or compare a figure may rely on its being a number."""
+    for form in (metrics, *(value for value in metrics.values() if isinstance(value, dict))):
+        figures = _Fields("metrics", form)
+        for name in _FIGURES:
+            if name in figures:
+                figures.number(name)
+    return metrics
 
 
 def _strings(name: str, values: list[Any]) -> tuple[str, ...]:

@@ -177,7 +177,7 @@ OTHER_GOLDEN = GoldenVectors(GOLDEN.images, np.array([[255, 0, 0]], np.uint8)).t
         pytest.param("golden.npz", OTHER_GOLDEN, "its golden vectors are not", id="other vectors"),
         pytest.param("golden.npz", b"", "its golden vectors are not", id="no vectors"),
         pytest.param("card.json", b"{}", "'schema' is missing", id="an empty card"),
-        pytest.param("card.json", b"\x00\xff", r"card\.json is not JSON", id="no card"),
+        pytest.param("card.json", b"\x00\xff", r"card\.json: it is not UTF-8", id="no card"),
     ],
 )
 def test_a_part_of_another_model_is_refused(part: str, content: bytes, message: str) -> None:
