@@ -29,6 +29,7 @@ FAULTS: Final = {
 }
 _WITH_COUNT: Final = ("corrupt", "black", "frozen")
 _MOST: Final = 1e9
+_LEAST: Final = 1e-6
 _MOST_SIDE: Final = 4096
 
 
@@ -142,6 +143,8 @@ def parse_number(value: str, kind: type[Any]) -> Any:
         raise ValueError("a number" if kind is float else "a whole number") from None
     if not 0 <= number <= _MOST:  # nan is not, either
         raise ValueError("0 or more")
+    if 0 < number < _LEAST:  # so slow that no clock can wait for the next frame
+        raise ValueError(f"0, or {_LEAST} or more")
     return number
 
 
