@@ -92,6 +92,12 @@ def convert(
             " not count."
         ),
     ] = 5.0,
+    min_agreement: Annotated[
+        float,
+        typer.Option(
+            help="Percent of the held-out pictures to which both must give the same answer."
+        ),
+    ] = 75.0,
     remedy: Annotated[
         bool | None,
         typer.Option(
@@ -181,6 +187,7 @@ def convert(
     settings = Settings(
         max_drop=max_drop,
         max_class_drop=max_class_drop,
+        min_agreement=min_agreement,
         remedy="needed" if remedy is None else "all" if remedy else "none",
         shows_layers=layers,
         calibration=calibration,

@@ -30,6 +30,7 @@ from edgecls_convert.forms import INT8, Target
 from edgecls_convert.gate import (
     MAX_CLASS_DROP_POINTS,
     MAX_DROP_POINTS,
+    MIN_AGREEMENT_PERCENT,
     Tolerance,
 )
 from edgecls_convert.golden import make_golden
@@ -38,7 +39,7 @@ from edgecls_convert.parity import Comparison, compare
 from edgecls_convert.quantize import FLOAT
 from edgecls_convert.remedies import RemedyMode
 from edgecls_convert.remedies.finetune import SCHEDULE, Schedule
-from edgecls_convert.sanity import refuse_other_float
+from edgecls_convert.sanity import describe_guessing, refuse_other_float
 from edgecls_convert.source import ConversionSource, open_run_source
 
 Warn: TypeAlias = Callable[[str], None]
@@ -51,6 +52,7 @@ class Settings:
     Args:
         max_drop: Percentage points of top-1 that the converted form may lose.
         max_class_drop: The same of any class's recall; see `Tolerance`.
+        min_agreement: Least share of the pictures, in percent, that both forms answer alike.
         calibration: Number of calibration pictures.
         seed: Of the choice of calibration pictures and golden vectors.
         target: The form, and the types of image and scores.
@@ -63,6 +65,7 @@ class Settings:
 
     max_drop: float = MAX_DROP_POINTS
     max_class_drop: float = MAX_CLASS_DROP_POINTS
+    min_agreement: float = MIN_AGREEMENT_PERCENT
     calibration: int = CALIBRATION_IMAGES
     seed: int = 0
     target: Target = INT8
@@ -81,7 +84,7 @@ class Settings:
     @property
     def tolerance(self) -> Tolerance:
         """What may be lost."""
-        return Tolerance(self.max_drop, self.max_class_drop)
+        return Tolerance(self.max_drop, self.max_class_drop, self.min_agreement)
 
     @property
     def admission(self) -> Admission:
@@ -184,7 +187,12 @@ def convert_source(
     attempt = _attempt(source, calibration, settings, progress)
     if settings.is_for_edgetpu:
         refuse_unmapped(attempt.model, settings.min_mapped)
-    refuse_other_float(source, attempt.comparison.in_float)
+    in_float = attempt.comparison.in_float
+    refuse_other_float(source, in_float)
+    # A model without a run was looked at before.
+    if not source.warnings and (guessing := describe_guessing(in_float)):
+        warn(guessing)
+        warnings = (*warnings, guessing)
     admitted = admit(source, attempt, calibration, settings.admission, output, progress)
     attempt, calibration = admitted.attempt, admitted.calibration
     decision = decide(

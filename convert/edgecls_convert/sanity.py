@@ -132,6 +132,24 @@ def refuse_other_float(source: ConversionSource, in_float: Quality) -> None:
     )
 
 
+def describe_guessing(in_float: Quality) -> str | None:
+    """Say it where a float model is no better than whoever always gives the same answer.
+
+    Nothing that is compared with it then says anything: int8 can lose nothing.
+
+    Args:
+        in_float: On the held-out pictures.
+    """
+    chance = float(in_float.confusion.sum(axis=1).max() / in_float.images)
+    if wilson_interval(in_float.right, in_float.images)[0] > chance:
+        return None
+    return (
+        f"the float model is right on {in_float.top1:.1%} of {in_float.images} held-out pictures,"
+        f" as guessing would be ({chance:.1%}): it has learnt nothing that could be kept; train it"
+        " longer or on more pictures, and read its report"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Examination:
     """How right a model is about some pictures, and what would make it clearly better.

@@ -1,5 +1,7 @@
 """The gate: what may be lost, what chance explains, and what is said when more is lost."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -162,6 +164,69 @@ def test_a_model_that_answers_one_label_to_everything_is_told_so():
 
 def test_a_sound_model_is_not_said_to_collapse():
     assert list(describe_collapse(comparison((90, 90), (95, 85)))) == []
+
+
+def answers(*shares: int) -> np.ndarray:
+    """Scores of 100 pictures: so many answers of each of four classes, in order."""
+    return np.eye(4, dtype=np.float32)[np.repeat(np.arange(4), shares)]
+
+
+GUESSED = np.repeat(np.arange(4), 25)[np.random.default_rng(0).permutation(100)]
+FOUR = Labels(("a", "b", "c", "d"))
+
+
+@pytest.mark.fault(169)
+def test_two_models_that_guess_equally_well_and_have_nothing_in_common_are_refused():
+    found = compare_scores(answers(100, 0, 0, 0), answers(0, 100, 0, 0), GUESSED, FOUR)
+    assert found.drop == 0
+    assert found.agreement == 0
+    with pytest.raises(AccuracyLossError) as refused:
+        refuse_loss(found, Tolerance(max_class_drop=100))
+    assert refused.value.problem.startswith(
+        "the int8 model is right on 25.0% of 100 held-out pictures, the float model on 25.0%, but"
+        " both give the same answer to only 0.0% of them, at least 75% are wanted"
+    )
+    assert "--min-agreement 0" in refused.value.hint
+    assert passes(found, Tolerance(max_class_drop=100, min_agreement=0))
+
+
+@pytest.mark.fault(169)
+@pytest.mark.parametrize(
+    ("alike", "is_passed"),
+    [
+        pytest.param(100, True, id="all"),
+        pytest.param(75, True, id="as many as are wanted"),
+        pytest.param(67, True, id="fewer, as chance may have it"),
+        pytest.param(60, False, id="fewer than chance explains"),
+    ],
+)
+def test_so_many_answers_must_be_alike(alike, is_passed):
+    one, other = answers(100, 0, 0, 0), answers(alike, 100 - alike, 0, 0)
+    found = compare_scores(one, other, GUESSED, FOUR)
+    assert passes(found, Tolerance(100, 100)) is is_passed
+
+
+def test_few_pictures_do_not_decide_alone():
+    found = compare_scores(answers(3, 0, 0, 0), answers(2, 1, 0, 0), np.array([0, 0, 1]), FOUR)
+    assert passes(found, Tolerance(100, 100))
+
+
+def test_the_options_of_the_hint_let_the_model_pass():
+    found = comparison((90, 90), (10, 5))
+    with pytest.raises(AccuracyLossError) as refused:
+        refuse_loss(found, Tolerance())
+    hint = refused.value.hint
+    given = [float(re.search(rf"{option} (\d+)", hint)[1]) for option in OPTIONS]
+    assert passes(found, Tolerance(*given))
+
+
+OPTIONS = ("--max-drop", "--max-class-drop", "--min-agreement")
+
+
+@pytest.mark.parametrize("min_agreement", [float("nan"), 101.0, -1.0])
+def test_an_agreement_that_is_no_share_is_refused(min_agreement):
+    with pytest.raises(InvalidValueError, match=r"--min-agreement .* percent"):
+        Tolerance(1.0, 5.0, min_agreement)
 
 
 @pytest.mark.parametrize("max_drop", [float("nan"), float("inf"), 101.0, -100.5])

@@ -52,6 +52,23 @@ def test_a_wrong_rescaling_is_told(measured_run, tmp_path):
     assert found.hint.startswith("its first layers were trained on other pixel values")
 
 
+@pytest.mark.fault(169)
+def test_a_float_model_that_guesses_is_told_for_it_has_nothing_to_lose(digits_run, tmp_path):
+    _, keras = import_tensorflow()
+    untrained = keras.models.clone_model(keras.models.load_model(digits_run.model_path))
+    run = with_network(digits_run, tmp_path / "1", untrained)
+    lenient = Settings(max_drop=100.0, max_class_drop=100.0, min_agreement=0.0, calibration=20)
+    said = []
+    found = convert_run(run, tmp_path / "model.tflite", lenient, progress, said.append)
+    assert said[-1].startswith("the float model is right on ")
+    assert "held-out pictures, as guessing would be (1" in said[-1]
+    assert found.to_json()["warnings"][-1] == said[-1]
+
+
+def test_a_float_model_that_has_learnt_something_is_not_said_to_guess(conversion):
+    assert not any("guessing" in warning for warning in conversion.warnings)
+
+
 def test_a_network_of_another_training_is_told(measured_run, tmp_path):
     _, keras = import_tensorflow()
     network = keras.models.clone_model(keras.models.load_model(measured_run.model_path))
