@@ -25,6 +25,7 @@ TARGETS: Final = {
         "checkpoints",
         "answers",
         "redirects",
+        "rtsp",
     )
 }
 

@@ -34,10 +34,11 @@ COUNTS: Final = {
     "checkpoints": 1000,
     "answers": 1000,
     "redirects": 200,
+    "rtsp": 200,
 }
 ROWS: Final = {"models": 7, "inspect": 7, "pictures": 23, "multipart": 54, "cards": 7, "golden": 7,
                "labels": 19, "recipes": 79, "profiles": 79, "records": 184, "checkpoints": 184,
-               "answers": 184, "redirects": 184}  # fmt: skip
+               "answers": 184, "redirects": 184, "rtsp": 184}  # fmt: skip
 
 
 def fuzzed(name: str) -> object:
