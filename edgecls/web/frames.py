@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias
 from edgecls.web.feeds import Viewer, Watched
 
 _BOUNDARY: Final = b"edgecls-frame"
+_PADDING: Final = b"X-Padding: %b\r\n" % (b"-" * 51)  # 64 bytes
 _EARLY: Final = 0.3  # of an interval: cameras do not keep time to the millisecond
 _STEP_S: Final = 0.01
 
@@ -111,11 +112,12 @@ class FrameStream:
                 shown = make()
             except Exception as wrong:  # noqa: BLE001  # told by whoever offers frames
                 self.failure, shown = wrong, None
-            self._made_of, self.made_s = make, time.monotonic()
+            self.made_s = time.monotonic()
             self._keep_time(max(self._least_s, 0.0 if shown is None else shown.least_s))
             if shown is not None:
                 self.pages.give(shown)
                 self.plain.give(shown)
+            self._made_of = make
 
     def _next(self) -> Make | None:
         """The newest frame that was not made yet, when it is time for one; None for the end."""
@@ -158,14 +160,13 @@ class _Pictures(Watched):
     def __init__(self, come: Callable[[], None], go: Callable[[], None]) -> None:
         super().__init__()
         self._come, self._go = come, go
-        self._newest: Shown | None = None
-        self._is_due = False
+        self._newest: tuple[int, Shown] | None = None  # with its number
+        self._flushed = 0
 
     def give(self, shown: Shown) -> None:
-        """Show this from now on; safe in any thread."""
-        self._newest = shown
+        """Show this from now on; called in one thread, whichever."""
+        self._newest = (self._newest[0] + 1 if self._newest else self._flushed + 1, shown)
         if self._viewers:
-            self._is_due = True
             self._wake()
 
     def forget(self) -> None:
@@ -174,15 +175,17 @@ class _Pictures(Watched):
 
     @property
     def is_settled(self) -> bool:
-        """Whether all viewers have taken what there is."""
-        return not self._is_due and not any(v.waiting_bytes or v.later for v in self._viewers)
+        """Whether all who look have taken what there is."""
+        viewers, newest = list(self._viewers), self._newest
+        is_flushed = newest is None or newest[0] == self._flushed
+        return not viewers or (is_flushed and not any(v.waiting_bytes or v.later for v in viewers))
 
     def join(self, viewer: Viewer) -> None:
         """Show the newest at once, and all that come from now on."""
         self.flush()
         self._viewers.append(viewer)
         newest = self._newest
-        viewer.write(self.opening + (b"" if newest is None else self.to_part(newest)))
+        viewer.write(self.opening + (b"" if newest is None else self.to_part(newest[1])))
         self._come()
 
     def leave(self, viewer: Viewer) -> None:
@@ -192,16 +195,18 @@ class _Pictures(Watched):
 
     def flush(self) -> None:
         """Give the viewers the newest picture."""
-        if not self._is_due:
-            return
-        self._is_due = False
         newest = self._newest
-        part = b"" if newest is None else self.to_part(newest)
-        for viewer in list(self._viewers):
+        if newest is None or newest[0] == self._flushed:
+            return
+        number, shown = newest
+        viewers = list(self._viewers)
+        part = self.to_part(shown) if viewers else b""
+        for viewer in viewers:
             if viewer.waiting_bytes:
                 viewer.later = part
             else:
                 viewer.write(part)
+        self._flushed = number
 
     def to_part(self, shown: Shown) -> bytes:
         """A picture as it is sent."""
@@ -237,11 +242,12 @@ class PlainFeed(_Pictures):
 
     A browser shows the picture of an `<img>` when it has read the head of the next part, so that
     head stands right behind each picture. It cannot name the length of a picture that is still to
-    come: readers look for the boundary.
+    come: readers look for the boundary. FFmpeg, and with it OpenCV and VLC, reads 2,048 bytes
+    at once for that, and so waits for the next picture where the head has fewer.
     """
 
     content_type = f"multipart/x-mixed-replace; boundary={_BOUNDARY.decode()}"
-    opening = b"--%b\r\nContent-Type: image/jpeg\r\n\r\n" % _BOUNDARY
+    opening = b"--%b\r\nContent-Type: image/jpeg\r\n%b\r\n" % (_BOUNDARY, 32 * _PADDING)
 
     def to_part(self, shown: Shown) -> bytes:
         """The picture, and the head of the next one."""

@@ -231,8 +231,9 @@ PRESS_WHAT_IS_SEEN = """
     () => {
         const canvas = document.querySelector("#live");
         const number = Number(canvas.dataset.frame);
-        document.dispatchEvent(new KeyboardEvent("keydown", {key: "1", code: "Digit1", bubbles: true}));
-        document.dispatchEvent(new KeyboardEvent("keyup", {key: "1", code: "Digit1", bubbles: true}));
+        const key = {key: "1", code: "Digit1", bubbles: true};
+        document.dispatchEvent(new KeyboardEvent("keydown", key));
+        document.dispatchEvent(new KeyboardEvent("keyup", key));
         return number;
     }
 """

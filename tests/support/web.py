@@ -15,8 +15,8 @@ from typing import Any, Final
 from tests.support.patience import patience
 
 HANGS_S: Final = 30.0  # whatever takes longer never comes
-# What stands between two pictures of an MJPEG stream.
-NEXT_PART: Final = b"\r\n--edgecls-frame\r\nContent-Type: image/jpeg\r\n\r\n"
+# What stands behind a picture of an MJPEG stream.
+BOUNDARY: Final = b"\r\n--edgecls-frame\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,19 +129,32 @@ def strangers(port: int, said: bytes, *, count: int, addresses: int) -> Iterator
 
 
 def read_part(stream: Any) -> bytes:
-    """The next picture of an MJPEG stream, read from a file-like reply as it comes."""
+    """The next picture of an MJPEG stream, and the head of the one after, read as they come."""
     content = b""
-    while not content.endswith(NEXT_PART):
+    while not content.endswith(BOUNDARY):
         line = stream.readline()
         assert line, "the stream has ended"
         content += line
-    return content.removesuffix(NEXT_PART)
+    read_head(stream)
+    return content.removesuffix(BOUNDARY)
+
+
+def read_head(stream: Any) -> dict[str, str]:
+    """The headers of a part, up to the empty line."""
+    headers = {}
+    while (line := stream.readline()) not in (b"\r\n", b""):
+        name, _, value = line.decode().partition(": ")
+        headers[name] = value.strip()
+    return headers
 
 
 def read_page_part(stream: Any) -> tuple[dict[str, Any], bytes]:
     """The next frame as pages are given it: what belongs to it, and its picture."""
-    facts_bytes, jpeg_bytes = struct.unpack(">II", stream.read(8))
-    facts: dict[str, Any] = json.loads(stream.read(facts_bytes) or b"{}")
+    lengths = bytes(8)
+    while lengths == bytes(8):  # a sign of life
+        lengths = stream.read(8)
+    facts_bytes, jpeg_bytes = struct.unpack(">II", lengths)
+    facts: dict[str, Any] = json.loads(stream.read(facts_bytes))
     return facts, stream.read(jpeg_bytes)
 
 
@@ -153,8 +166,7 @@ def looking_at_frames(port: int) -> Iterator[Iterator[tuple[dict[str, Any], byte
         connection.request("GET", "/frames")
         with connection.getresponse() as reply:
             assert reply.status == 200
-            parts = (read_page_part(reply) for _ in iter(int, 1))
-            yield (part for part in parts if part[1])
+            yield (read_page_part(reply) for _ in iter(int, 1))
 
 
 def seconds_for(port: int, path: str = "/") -> float:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from edgecls.classifier import Classifier
+from edgecls.contract.preprocessing import Crop
 from edgecls.decision import DecisionSettings
 from edgecls.errors import SourceError
 from edgecls.imaging.captured import CapturedFrame
@@ -48,6 +49,8 @@ class Stage(Closing):
 
     def __init__(self, frame: Frame, fps: float = 30.0) -> None:
         self.frame = frame
+        self.draw: Callable[[int], Frame] | None = None  # frames by their numbers, else `frame`
+        self.is_silent = False  # it sends nothing any more, and says nothing of it
         self.jpeg = b""  # if there is one, frames come as this JPEG, undecoded
         self.is_gone = False
         self._fps = fps
@@ -58,10 +61,13 @@ class Stage(Closing):
         """What stands there now."""
         self._next_s = max(self._next_s + 1 / self._fps, time.monotonic() - 1)
         time.sleep(max(0.0, self._next_s - time.monotonic()))
+        while self.is_silent and not self.is_gone:
+            time.sleep(0.01)
         if self.is_gone:
             raise SourceError("the cable was pulled")
         self._index += 1
-        pixels = None if self.jpeg else self.frame
+        frame = self.draw(self._index) if self.draw else self.frame
+        pixels = None if self.jpeg else frame
         return CapturedFrame(pixels, self._index, self._index / self._fps, jpeg=self.jpeg)
 
     def open(self) -> Stage:
@@ -101,6 +107,8 @@ def show(
     records: bool = False,
     token_file: Path | None = None,
     frame: Frame | None = None,
+    fps: float = 30.0,
+    crop: Crop = "stretch",
     clock: Callable[[], float] = time.monotonic,
     **loop_settings: Any,
 ) -> Iterator[Show]:
@@ -112,12 +120,14 @@ def show(
         records: Whether there is a sink of pictures for the page to switch.
         token_file: The page wants this token.
         frame: Shown first, in place of plain gray.
+        fps: Of the source.
+        crop: What the model does with what is not square.
         clock: Of the page, which may run faster than others.
         **loop_settings: As in `LoopSettings`.
     """
-    model = write_tiny_model(folder / "model.tflite", labels=labels)
+    model = write_tiny_model(folder / "model.tflite", labels=labels, crop=crop)
     classifier = Classifier(model, open_runtime(model))
-    stage = Stage(frame_of(0, len(labels)) if frame is None else frame)
+    stage = Stage(frame_of(0, len(labels)) if frame is None else frame, fps)
     recorder = RecordSink(folder / "records", RecordSettings("all")) if records else None
     view = ViewSink("model.tflite", labels, recorder, clock)
     heard = FakeSink()
@@ -134,6 +144,7 @@ def show(
     try:
         yield running
     finally:
+        stage.is_silent = False
         loop.stop()
         thread.join()
         server.close()

@@ -15,7 +15,14 @@ from edgecls.web import Channel, FrameStream, Shown
 from edgecls.web.limits import Limits
 from tests.support.broker import wait_until
 from tests.support.patience import patience
-from tests.support.web import HANGS_S, connect, is_closed, read_page_part, read_part
+from tests.support.web import (
+    HANGS_S,
+    connect,
+    is_closed,
+    read_head,
+    read_page_part,
+    read_part,
+)
 from tests.web.conftest import House
 
 OpenHouse = Callable[..., House]
@@ -119,10 +126,7 @@ class TestFrameStream:
         with looking(house, "/picture") as viewer:
             assert viewer.headers["Content-Type"].startswith("multipart/x-mixed-replace")
             assert viewer.readline() == b"--edgecls-frame\r\n"
-            assert (viewer.readline(), viewer.readline()) == (
-                b"Content-Type: image/jpeg\r\n",
-                b"\r\n",
-            )
+            assert read_head(viewer)["Content-Type"] == "image/jpeg"
             for number in range(20):
                 offer(house, b"\xff\xd8 picture %d" % number)
                 assert read_part(viewer) == b"\xff\xd8 picture %d" % number
@@ -140,7 +144,8 @@ class TestFrameStream:
         offer(house, b"\xff\xd8 newest", 2)
         with looking(house, "/frames") as page, looking(house, "/picture") as program:
             assert read_page_part(page) == ({"frame": 2}, b"\xff\xd8 newest")
-            assert [program.readline() for _ in range(3)][-1] == b"\r\n"
+            program.readline()
+            read_head(program)
             assert read_part(program) == b"\xff\xd8 newest"
             with looking(house, "/frames") as another:
                 assert read_page_part(another) == ({"frame": 2}, b"\xff\xd8 newest")
@@ -193,8 +198,8 @@ class TestFrameStream:
         with connect(house.port) as stuck, looking(house, "/picture") as viewer:
             stuck.sendall(b"GET /picture HTTP/1.1\r\nHost: localhost\r\n\r\n")
             wait_until(lambda: house.pictures.viewers == 2, "both look")
-            for _ in range(3):
-                viewer.readline()
+            viewer.readline()
+            read_head(viewer)
             end = time.monotonic() + patience(10.0)
             number = 0
             while house.pictures.viewers == 2 and time.monotonic() < end:
@@ -212,8 +217,8 @@ class TestFrameStream:
 
     def test_a_slow_viewer_gets_the_newest_and_not_those_it_missed(self, house: House) -> None:
         with looking(house, "/picture") as slow:
-            for _ in range(3):
-                slow.readline()
+            slow.readline()
+            read_head(slow)
             for number in range(300):  # 30 MB, which no buffer holds
                 offer(house, b"%06d" % number + bytes(100_000))
                 time.sleep(0.003)

@@ -8,6 +8,7 @@ import { describe, describeDrift } from "./words.js";
 const UNKNOWN = "unknown";
 const KEPT_LINES = 50;
 const SILENT_MS = 3_000;
+const SILENT_GAPS = 3;
 
 const show = frames(byId("picture"), "/frames", shown);
 const chart = new Chart(byId("line"), byId("turns"));
@@ -18,6 +19,7 @@ let isPaused = false;
 let isOpen = false;
 let isRecording = false;
 let heardAt = 0;
+let gap = 0; // between the last two that were heard: slow cameras are not silent
 let source = { state: "back" };
 
 // What the board tells
@@ -38,7 +40,7 @@ const handlers = {
 
   // Of frames that may not be on the screen: labels and scores come with their picture.
   now(told) {
-    heardAt = performance.now();
+    hear();
     chart.add(told.score, told.label);
     tellSource();
   },
@@ -58,8 +60,15 @@ const handlers = {
   },
 };
 
+function hear() {
+  const now = performance.now();
+  if (heardAt) gap = now - heardAt;
+  heardAt = now;
+}
+
 /** What belongs to the frame that has just been put on the screen. */
 function shown({ frame, now, kept }) {
+  if (!heardAt) hear();
   byId("now").dataset.frame = frame;
   say(byId("steady"), now.steady);
   byId("steady").classList.toggle("unknown", now.steady === UNKNOWN);
@@ -136,7 +145,7 @@ function tellTroubles() {
 
 function tellSource() {
   const pill = byId("source");
-  const isSilent = heardAt > 0 && performance.now() - heardAt > SILENT_MS;
+  const isSilent = heardAt > 0 && performance.now() - heardAt > Math.max(SILENT_MS, SILENT_GAPS * gap);
   const isLost = source.state === "lost";
   pill.className = `pill ${isLost ? "bad" : isSilent ? "warn" : "good"}`;
   say(pill, isLost ? "source lost" : isSilent ? "no frames" : "source live");
