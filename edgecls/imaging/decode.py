@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import threading
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -14,7 +17,7 @@ from edgecls.imaging.header import (
     check_jpeg_length,
     read_header,
 )
-from edgecls.imaging.opencv import MAX_PIXELS, cv2
+from edgecls.imaging.opencv import FULL_PIXELS, MAX_PIXELS, cv2
 from edgecls.imaging.png import check_png, without_packed_texts
 from edgecls.imaging.scans import check_jpeg_scans
 
@@ -30,6 +33,7 @@ _REDUCED: Final = {
     4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
     8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
 }
+_IN_TURN: Final = threading.Lock()
 
 
 def decode(content: bytes) -> Frame:
@@ -48,15 +52,25 @@ def decode(content: bytes) -> Frame:
 
     Raises:
         PictureError: Empty, cut off, damaged, not a picture, an unsupported kind, or larger
-            than 64 megapixels, on boards with less than 1.5 GB of memory fewer: 17 with 512 MB
+            than 64 megapixels; with less than 1.5 GB of memory fewer: 17 with 512 MB
             (refused before it is decoded).
     """
     header = read_header(content)
     check_claims(header, content)
-    frame = decode_rgb(without_packed_texts(content) if header.format == "PNG" else content)
+    if header.format == "PNG":
+        content = without_packed_texts(content)
+    with _turn_of(header):
+        frame = decode_rgb(content)
     if frame is None:
         raise PictureError(f"the {header.format} is cut off, damaged or too large")
     return frame
+
+
+def _turn_of(header: Header) -> AbstractContextManager[object]:
+    """Where memory is short, large pictures are decoded one at a time, in whatever threads."""
+    pixels = math.prod(header.size) if header.size is not None else MAX_PIXELS
+    is_large = MAX_PIXELS < FULL_PIXELS and pixels > MAX_PIXELS // 8
+    return _IN_TURN if is_large else nullcontext()
 
 
 def check_claims(header: Header, content: bytes) -> None:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 from typing import Final
 
+from edgecls.contract.memory import memory_bytes
+from edgecls.errors import NotInstalledError
+
 # Decoding takes up to 6 bytes a pixel; a quarter of a board's memory is enough for one picture.
-_MEMORY_BYTES: Final = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+MEMORY_BYTES: Final = memory_bytes()
 # A small file can claim 5 GB of pixels; OpenCV reads this limit only while it is imported.
-MAX_PIXELS: Final = min(1 << 26, _MEMORY_BYTES // 4 // 6)
+FULL_PIXELS: Final = 1 << 26
+MAX_PIXELS: Final = min(FULL_PIXELS, MEMORY_BYTES // 4 // 6)
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PIXELS))
 # A camera that hangs: OpenCV's own wait is 10 s, in which no one can stop the loop.
 os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "3")
@@ -17,7 +21,6 @@ os.environ.setdefault("OPENCV_LOG_LEVEL", "FATAL")
 # FFmpeg's own complaints; what matters of them becomes an error with a hint.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
-from edgecls.errors import NotInstalledError  # noqa: E402
 
 try:
     import cv2  # after the limits above
@@ -33,4 +36,4 @@ except ImportError as missing:
 # saves, and the cores belong to the decoder and the engine.
 cv2.setNumThreads(1)
 
-__all__ = ["MAX_PIXELS", "cv2"]
+__all__ = ["FULL_PIXELS", "MAX_PIXELS", "MEMORY_BYTES", "cv2"]

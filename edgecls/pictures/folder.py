@@ -14,9 +14,11 @@ from edgecls.contract.labels import Labels, find_lookalike
 from edgecls.contract.run import Subset
 from edgecls.errors import DatasetError, InvalidValueError, PictureError
 from edgecls.imaging.decode import Frame, decode
+from edgecls.imaging.opencv import MEMORY_BYTES
 from edgecls.pictures.layout import Part, find_parts, is_folder
 
-MAX_PICTURE_BYTES: Final = 256 << 20
+# A file is read as a whole before it is looked at.
+MAX_PICTURE_BYTES: Final = min(256 << 20, MEMORY_BYTES // 8)
 # What people and systems put beside pictures; everything else is looked at by content.
 _SIDECARS: Final = frozenset(
     ".txt .csv .tsv .json .jsonl .xml .yaml .yml .toml .md .html .py .ini .log .db .npz"
