@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -113,6 +115,36 @@ class TestTakenOver:
         with Shelf(Folder.open(shared_place)).locked():
             said = as_other("flock --nonblock .lock-of-deploy true", shared_place).stderr
         assert "Permission denied" in said
+
+
+# Beside the real one, in a file system that only this process sees.
+_EARLIER: Final = f"""
+mount -t tmpfs tmpfs /var/lib && install -d -m 2775 -o {UID} -g {UID} /var/lib/edgecls || exit 9
+exec "$0" -c '
+from pathlib import Path
+from edgecls.deploy.board.folder import DEFAULT, Folder
+from edgecls.deploy.board.telling import Refusal
+try:
+    Folder.open(Path(DEFAULT))
+except Refusal as refusal:
+    print(refusal.problem)
+    print(refusal.hint)
+'
+"""
+
+
+@pytest.mark.fault(120)
+@pytest.mark.usefixtures("shared_place")  # as root alone
+def test_the_folder_of_an_earlier_set_up_is_refused_with_the_command_that_mends_it() -> None:
+    words = ["unshare", "--mount", "sh", "-c", _EARLIER, sys.executable]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"no file system of its own: {done.stderr}")
+    assert done.stdout.splitlines() == [
+        f"/var/lib/edgecls on the board belongs to {UID}, who could lead the model elsewhere",
+        "an earlier edgecls set it up so. Run there, in a checkout of this version:"
+        " devices/common/setup.sh",
+    ]
 
 
 def make_link(path: Path, secret: Path) -> None:

@@ -13,7 +13,6 @@ import os
 import pwd
 import secrets
 import shlex
-import shutil
 import stat
 from collections.abc import Iterator
 from io import BufferedReader
@@ -149,13 +148,24 @@ class Folder:
             finally:
                 made.close()
         finally:
-            shutil.rmtree(name, ignore_errors=True, dir_fd=self.handle)
+            self._remove_folder(name)
 
     def sweep(self) -> None:
         """Remove the temporary folders of those that were cut off."""
         for name in os.listdir(self.handle):
             if name.startswith(TEMPORARY):
-                shutil.rmtree(name, ignore_errors=True, dir_fd=self.handle)
+                self._remove_folder(name)
+
+    def _remove_folder(self, name: str) -> None:
+        """With the files in it; `shutil.rmtree` has no `dir_fd` before Python 3.11."""
+        with contextlib.suppress(OSError):
+            handle = os.open(name, _STEP & ~os.O_PATH, dir_fd=self.handle)
+            try:
+                for each in os.listdir(handle):
+                    os.unlink(each, dir_fd=handle)
+            finally:
+                os.close(handle)
+            os.rmdir(name, dir_fd=self.handle)
 
     def _check(self, found: os.stat_result, name: str) -> None:
         if not stat.S_ISREG(found.st_mode):

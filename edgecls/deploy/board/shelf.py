@@ -72,8 +72,11 @@ class Shelf:
     def fingerprint(self, name: str = NAME) -> str | None:
         """SHA-256 of a file; None where there is none."""
         try:
+            found = hashlib.sha256()
             with self.folder.open_file(name) as file:
-                return hashlib.file_digest(file, "sha256").hexdigest()
+                while chunk := file.read(1 << 20):
+                    found.update(chunk)
+            return found.hexdigest()
         except FileNotFoundError:
             return None
 
