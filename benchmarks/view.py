@@ -151,7 +151,7 @@ def time_stuck(port: int) -> float:
     with socket.socket() as stuck:
         stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # full the sooner
         stuck.connect(("127.0.0.1", port))
-        stuck.sendall(b"GET /picture HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        stuck.sendall(b"GET /frames HTTP/1.1\r\nHost: localhost\r\n\r\n")
         started = time.monotonic()
         watch = select.poll()
         watch.register(stuck, select.POLLHUP | select.POLLRDHUP | select.POLLERR)

@@ -1,6 +1,6 @@
 """People who look at a live view: `python viewers.py PORT COUNT`, until standard input ends.
 
-Each reads the stream of pictures as fast as it comes. Printed at the end, as JSON: how many
+Each reads frames as a page does, as fast as they come. Printed at the end, as JSON: how many
 pictures each of them saw, and how many different ones there were.
 """
 
@@ -10,9 +10,10 @@ import hashlib
 import json
 import selectors
 import socket
+import struct
 import sys
 
-_HEAD = b"GET /picture HTTP/1.1\r\nHost: localhost\r\n\r\n"
+_HEAD = b"GET /frames HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 class Viewer:
@@ -23,20 +24,23 @@ class Viewer:
         self.socket.sendall(_HEAD)
         self.seen: list[bytes] = []
         self._got = b""
+        self._is_begun = False
 
     def read(self) -> None:
         """Take what is there; keep a digest of each whole picture."""
         self._got += self.socket.recv(1 << 18)
-        while (start := self._got.find(b"Content-Length: ")) >= 0:
-            end = self._got.find(b"\r\n\r\n", start)
-            if end < 0:
+        if not self._is_begun and b"\r\n\r\n" in self._got:
+            _, _, self._got = self._got.partition(b"\r\n\r\n")
+            self._is_begun = True
+        while self._is_begun and len(self._got) >= 8:
+            facts_bytes, jpeg_bytes = struct.unpack_from(">II", self._got)
+            begin, end = 8 + facts_bytes, 8 + facts_bytes + jpeg_bytes
+            if len(self._got) < end:
                 return
-            length = int(self._got[start + 16 : end])
-            picture = self._got[end + 4 : end + 4 + length]
-            if len(picture) < length:
-                return
-            self.seen.append(hashlib.blake2b(picture, digest_size=8).digest())
-            self._got = self._got[end + 4 + length :]
+            if jpeg_bytes:  # else a sign of life
+                picture = self._got[begin:end]
+                self.seen.append(hashlib.blake2b(picture, digest_size=8).digest())
+            self._got = self._got[end:]
 
 
 def main() -> None:

@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from edgecls.imaging.decode import decode
 from tests.review.conftest import Desk
 from tests.review.recording import contents, part
-from tests.support.browser import check_accessibility, keep_screenshot, scrolls_sideways
+from tests.support.browser import (
+    check_accessibility,
+    keep_screenshot,
+    scrolls_sideways,
+    wait_for,
+)
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -221,3 +229,27 @@ def test_a_group_as_a_screenshot(open_desk: OpenDesk, page: Page) -> None:
     page.wait_for_load_state("networkidle")
     keep_screenshot(page, "review")
     assert page.locator("#pictures img").count() == 6
+
+
+@pytest.mark.fault(97)
+def test_no_picture_stands_above_the_caption_of_another(open_desk: OpenDesk, page: Page) -> None:
+    desk = open_desk(SHOWN)
+    open_at(page, desk)
+    wait_for(page, "document.querySelector('#large').naturalWidth > 0")
+    before = middle_of_the_picture(page)
+    page.route("**/picture?*", lambda _route: None)  # the next ones never come
+    page.get_by_role("button", name="Later").click()
+    page.locator("#caption", has_text="dog 70%").wait_for()
+    page.wait_for_timeout(300)
+    assert max(before) > 40
+    assert max(middle_of_the_picture(page)) < 20  # the empty box
+
+
+def middle_of_the_picture(page: Page) -> list[int]:
+    """The colour of the screen there."""
+    box = page.locator(".picture").bounding_box()
+    assert box is not None
+    screen = decode(page.screenshot())
+    row, column = round(box["y"] + box["height"] / 2), round(box["x"] + box["width"] / 2)
+    found: list[int] = screen[row, column].tolist()
+    return found
