@@ -18,7 +18,7 @@ from edgecls.imaging.captured import CapturedFrame
 KEPT_BYTES: Final = 64 << 20
 # For whoever sees a frame, decides and presses; frames that are so large that fewer would fit are
 # shown less often.
-KEPT_S: Final = 1.0
+KEPT_S: Final = 0.5
 # A page whose connection breaks is back within seconds.
 _LINGER_S: Final = 15.0
 

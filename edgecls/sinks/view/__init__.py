@@ -28,6 +28,8 @@ PREDICTIONS_A_SECOND: Final = 10.0
 SAMPLES_A_SECOND: Final = 4.0
 _FIGURES_S: Final = 1.0
 _SNAPSHOT_S: Final = 3.0
+# Of frames that were shown, for snapshots of what was seen: on a board with 512 MB beside a model.
+KEPT_BYTES: Final = 32 << 20
 # For the last picture to reach those who look, when the loop has ended.
 _LAST_S: Final = 0.5
 
@@ -70,7 +72,7 @@ class ViewSink(Sink):
         self._figures_s = 0.0
         self._unreadable = 0
         self._shots: deque[queue.SimpleQueue[CapturedFrame]] = deque()
-        self._recent = Recent()
+        self._recent = Recent(KEPT_BYTES)
         self.app = WebApp("view", Path(__file__).parent / "static")
         self._events = self.app.add_feed("/events", Channel(self._hello))
         self._frames = FrameStream(PICTURES_A_SECOND)
