@@ -168,6 +168,7 @@ def _print_result(result: FileResult) -> None:
 def _open_csv(stack: ExitStack, path: Path, top_k: int) -> Callable[[FileResult], None]:
     from edgecls.contract.tables import to_row
     from edgecls.errors import EdgeclsError
+    from edgecls.storage.targets import open_stream
 
     def attempt(action: Callable[..., _T], *arguments: Any) -> _T:
         try:
@@ -179,7 +180,12 @@ def _open_csv(stack: ExitStack, path: Path, top_k: int) -> Callable[[FileResult]
             ) from wrong
 
     # Line by line, so that what is done is kept whatever happens; an odd name stays UTF-8.
-    file = attempt(lambda: path.open("w", 1, "utf-8", "backslashreplace", ""))
+    is_stream = path.exists() and not path.is_file()
+    file = attempt(
+        lambda: (
+            open_stream(path) if is_stream else path.open("w", 1, "utf-8", "backslashreplace", "")
+        )
+    )
     stack.callback(attempt, file.close)
 
     def write(result: FileResult) -> None:

@@ -10,12 +10,12 @@ from typing import Final, TextIO
 
 from edgecls.console import json_line
 from edgecls.contract.events import Event
-from edgecls.errors import SinkClosedError, SinkError
+from edgecls.errors import SinkClosedError, SinkError, TargetError
 from edgecls.imaging.captured import CapturedFrame
 from edgecls.sinks import Sink
 from edgecls.storage.journal import Journal, LineFormat, older
 from edgecls.storage.outage import Outage
-from edgecls.storage.targets import EVENTS, check_file
+from edgecls.storage.targets import EVENTS, check_file, open_stream
 
 MAX_BYTES: Final = 100 << 20
 KEEP: Final = 5
@@ -95,11 +95,11 @@ def open_jsonl(
     """
     try:
         if path.exists() and not stat.S_ISREG(path.stat().st_mode):
-            return JsonlSink(path.open("a", encoding="ascii"), str(path))
+            return JsonlSink(open_stream(path), str(path))
         for number in range(1, keep + 1 if max_bytes else 1):
             check_file(older(path, number), EVENTS, "--jsonl")
         journal = Journal(path, LINES, max_bytes=max_bytes, keep=keep, waits=True)
-    except SinkError:
+    except (SinkError, TargetError):
         raise
     except (OSError, ValueError) as wrong:  # ValueError: a NUL in the name
         reason = wrong.strerror if isinstance(wrong, OSError) else wrong

@@ -7,11 +7,12 @@ over, or added to, only if edgecls wrote it for the same option.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import BinaryIO, Final, NamedTuple
+from typing import BinaryIO, Final, NamedTuple, TextIO
 
 from edgecls.errors import TargetError
 from edgecls.storage import kinds
@@ -186,6 +187,25 @@ def check_file(path: Path, kind: FileKind, option: str = "") -> None:
         raise TargetError(
             f"{named} is there already and is {words}, which would be lost", hint=another
         )
+
+
+def open_stream(path: Path) -> TextIO:
+    """Open a pipe or a device for writing; never waits until somebody reads it.
+
+    Raises:
+        TargetError: Nobody does.
+        OSError: It cannot be opened.
+    """
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as wrong:
+        if wrong.errno != errno.ENXIO:
+            raise
+        raise TargetError(
+            f"nobody reads '{path}'", hint="start the program that reads it first"
+        ) from wrong
+    os.set_blocking(handle, True)
+    return open(handle, "a", encoding="utf-8", errors="backslashreplace", newline="")
 
 
 def _stranger(path: Path, kind: FileKind) -> str:
