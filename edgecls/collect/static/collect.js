@@ -133,7 +133,7 @@ function showSource() {
   pill.title = is === "live" ? `${name}, ${fps} frames a second` : name;
   const veil = byId("veil");
   veil.hidden = is !== "lost";
-  veil.classList.toggle("beside", seen() !== null);
+  veil.parentElement.classList.toggle("noted", is === "lost" && seen() !== null);
   say(veil, is === "lost" ? `The camera is lost: ${problem}. It is tried again and again.` : "");
   say(byId("trouble"), troubles.join(" "));
   byId("trouble").hidden = !troubles.length;

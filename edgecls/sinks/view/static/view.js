@@ -161,7 +161,7 @@ function drawVeil(isLost) {
     : isLost ? "The source is lost; it is tried again and again"
     : isPaused ? "Paused" : isBlank ? "No picture yet" : "";
   byId("veil").hidden = text === "";
-  byId("veil").classList.toggle("beside", !isBlank);
+  byId("veil").parentElement.classList.toggle("noted", text !== "" && !isBlank);
   say(byId("veil"), text);
 }
 
