@@ -25,6 +25,9 @@ WRITERS: Final[dict[str, Callable[[Path, Tell], Sink]]] = {
     ),
 }
 
+# Lines after one frame: a table has a header.
+WRITTEN: Final = {"jsonl": {"events.jsonl": 1}, "csv": {"events.csv": 2}, "record": {}}
+
 
 class SmallDisk:
     """64 kB of memory, mounted as a disk."""
@@ -95,3 +98,29 @@ def test_a_read_only_disk_is_an_error_at_the_start(kind: str, disk: SmallDisk) -
     with pytest.raises(OSError, match="Read-only file system"):
         WRITERS[kind](disk.path, lambda _: None)
     disk.remount("rw")
+
+
+@pytest.mark.fault(113)
+@pytest.mark.parametrize("kind", WRITERS)
+def test_a_disk_that_is_full_at_the_start_is_waited_for(kind: str, disk: SmallDisk) -> None:
+    disk.fill()
+    told: list[str] = []
+    sink = WRITERS[kind](disk.path, told.append)
+    for number in range(3):
+        sink.handle(prediction(number), frame(number))
+    assert sink.counts["errors"] == 3
+    assert len(told) == 1
+    assert "No space left on device; classifying goes on without it" in told[0]
+    disk.free()
+
+    def works_again() -> bool:
+        sink.handle(prediction(100), frame(100))
+        return len(told) == 2
+
+    wait_until(works_again, "it is written at last")
+    sink.close()
+    assert [len(path.read_bytes().splitlines()) for path in disk.path.glob("events.csv")] in (
+        [],
+        [2],
+    )
+    assert len(list(disk.path.rglob("*.jpg"))) == (kind == "record")

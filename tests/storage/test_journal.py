@@ -191,3 +191,55 @@ class TestOutage:
         for _ in range(100):
             outage.attempt(fail)
         assert (len(tries), outage.missed) == (1, 100)
+
+
+class TestWhatOthersWrote:
+    @pytest.mark.fault(115)
+    @pytest.mark.parametrize(
+        "content",
+        [
+            pytest.param(b"bread\nmilk\n", id="a list whose last line ends"),
+            pytest.param(b'["a"]\n{"n": 1}\n', id="JSON of another kind"),
+            pytest.param(b"x", id="one letter"),
+        ],
+    )
+    def test_nothing_is_added_to_a_file_of_another_kind(self, path: Path, content: bytes) -> None:
+        path.write_bytes(content)
+        with pytest.raises(SinkError, match="holds something else"):
+            Journal(path, LINES)
+        assert path.read_bytes() == content
+
+    @pytest.mark.fault(114)
+    @pytest.mark.parametrize("keep", [1, 2], ids=["the oldest", "one in between"])
+    def test_a_file_of_others_under_an_older_name_stays(self, path: Path, keep: int) -> None:
+        journal = Journal(path, LINES, max_bytes=2 * len(line(1)), keep=keep)
+        mine = path.with_name("log.jsonl.1")
+        mine.write_bytes(b"what I wrote\n")
+        journal.append(line(1))
+        journal.append(line(2))
+        with pytest.raises(OSError, match="holds what others wrote, and is left as it is"):
+            journal.append(line(3))
+        assert mine.read_bytes() == b"what I wrote\n"
+        mine.unlink()
+        journal.append(line(3))
+        assert mine.read_bytes() == line(1) + line(2)
+
+    @pytest.mark.fault(114)
+    def test_a_note_in_a_log_that_would_be_deleted_stays(self, path: Path) -> None:
+        journal = Journal(path, LINES, max_bytes=2 * len(line(1)), keep=0)
+        journal.append(line(1))
+        with path.open("ab") as log:
+            log.write(b"# this is when the lamp broke\n")
+        journal.append(line(2))
+        with pytest.raises(OSError, match="holds what others wrote"):
+            journal.append(line(3))
+        assert b"when the lamp broke" in path.read_bytes()
+
+    @pytest.mark.fault(113)
+    def test_a_header_comes_with_the_first_line_and_is_not_cut_but_completed(
+        self, path: Path
+    ) -> None:
+        journal = Journal(path, TABLE)
+        assert path.read_bytes() == b""
+        journal.append(b"1,2\r\n")
+        assert path.read_bytes() == b"a,b\r\n1,2\r\n"
