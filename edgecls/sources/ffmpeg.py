@@ -55,8 +55,6 @@ class Complaints:
             library, log = ctypes.CDLL(None), ctypes.CDLL(path) if path else None
             if log is None:
                 return
-            # To C's stderr, whatever OpenCV has made of it.
-            log.av_log_set_callback(log.av_log_default_callback)
             library.fdopen.restype = ctypes.c_void_p
             library.fclose.argtypes = [ctypes.c_void_p]
             library.setbuf.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
@@ -73,6 +71,7 @@ class Complaints:
             return
         level = self._log.av_log_get_level()
         before, self._stderr.value = self._stderr.value, self._file
+        self._log.av_log_set_callback(self._log.av_log_default_callback)  # OpenCV has its own
         self._log.av_log_set_level(_ERRORS)
         try:
             yield

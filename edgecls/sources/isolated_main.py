@@ -126,6 +126,7 @@ class Pulse:
             )
             if quiet_s >= limit_s:
                 self._arrivals.hang_up()
+                quiet_s = 0.0  # whatever is tried next has a silence of its own
             elif is_there or limit_s > silence_s:
                 with contextlib.suppress(OSError):  # the parent is gone
                     say(self._line, waits=True)

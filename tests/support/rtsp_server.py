@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 import time
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -33,6 +34,7 @@ class RtspServer(NetworkCamera):
         hangs_up: Whether it closes the connection then.
         is_mute: Whether it takes connections and says nothing at all.
         login: The value of `Authorization` that it wants; empty for none.
+        answers: Method -> the whole answer that is given instead, with `{cseq}` for its number.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class RtspServer(NetworkCamera):
         hangs_up: bool = False,
         is_mute: bool = False,
         login: str = "",
+        answers: Mapping[str, str] | None = None,
     ) -> None:
         self.requests: list[str] = []
         self.silent_s = 0.0  # when it first fell silent, on the clock of `time.monotonic`
@@ -53,11 +56,17 @@ class RtspServer(NetworkCamera):
         self._hangs_up = hangs_up
         self._is_mute = is_mute
         self._login = login
+        self._answers = answers or {}
+        self._moved: dict[str, str] = {}
         super().__init__()
 
     def url(self, login: str = "") -> str:
         """The address to open."""
         return f"rtsp://{login}127.0.0.1:{self.port}/live"
+
+    def send_on_from(self, path: str, other: str) -> None:
+        """Send whoever asks for one path on to another one of the same camera."""
+        self._moved[path] = other
 
     def _answer(self, client: socket.socket) -> None:
         if self._is_mute:
@@ -77,10 +86,20 @@ class RtspServer(NetworkCamera):
         """Answer one request; returns whether to play now."""
         method = request.split(maxsplit=1)[0]
         fields = dict(line.split(": ", 1) for line in request.split("\r\n")[1:])
-        head, body = ["RTSP/1.0 200 OK", f"CSeq: {fields['CSeq']}"], ""
+        if method in self._answers:
+            client.sendall(
+                self._answers[method].replace("{cseq}", fields.get("CSeq", "0")).encode("latin-1")
+            )
+            return False
+        head, body = ["RTSP/1.0 200 OK", f"CSeq: {fields.get('CSeq', 0)}"], ""
         if self._login and fields.get("Authorization") != self._login:
             head[0] = "RTSP/1.0 401 Unauthorized"
             head.append('WWW-Authenticate: Basic realm="camera"')
+            method = ""
+        path = "/" + request.split()[1].split("/", 3)[-1]
+        if method == "DESCRIBE" and path in self._moved:
+            head[0] = "RTSP/1.0 302 Found"
+            head.append(f"Location: rtsp://127.0.0.1:{self.port}{self._moved[path]}")
             method = ""
         if method == "OPTIONS":
             head.append("Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN")
@@ -90,6 +109,8 @@ class RtspServer(NetworkCamera):
                 "m=video 0 RTP/AVP 26\r\na=control:track1\r\n"
             )
             head += ["Content-Type: application/sdp", f"Content-Length: {len(body)}"]
+        elif method == "SETUP" and "TCP" not in fields.get("Transport", ""):
+            head[0] = "RTSP/1.0 461 Unsupported Transport"
         elif method == "SETUP":
             head += ["Transport: RTP/AVP/TCP;unicast;interleaved=0-1", "Session: 1"]
         elif method == "PLAY":

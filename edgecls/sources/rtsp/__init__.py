@@ -19,22 +19,29 @@ from edgecls.sources.rtsp.question import Described, ask
 # codecs send one every 12 s and more. Plain OpenCV waits for 30 s.
 PICTURE_LIMIT_S: Final = 60.0
 # A camera may not send us on to a file or to another protocol, and its sound is not asked for. Its
-# rate is not guessed from its first 20 frames, which takes 0.7 s at 30 a second, and its stream not
-# looked at for 5 s. `nobuffer` would save 14 ms of age, and throws away what comes meanwhile: often
-# the one keyframe that a picture needs.
+# rate is not guessed from its first 20 frames, which takes 0.7 s at 30 a second. `nobuffer` would
+# save 14 ms of age, and throws away what comes while the stream is looked at: often the one
+# keyframe that a picture needs.
 _OPTIONS: Final = (
     "protocol_whitelist;rtsp,rtsps,rtp,tcp,tls,udp",
     "allowed_media_types;video",
     "fflags;discardcorrupt",
     "flags;low_delay",
     "fpsprobesize;0",
-    "analyzeduration;500000",
     # In microseconds. Silence is ended sooner by who counts packets: see `isolated_main`.
     f"timeout;{FIRST_PATIENCE_S * 1e6:.0f}",
 )
+# How long that look is. Most cameras describe their stream beforehand; of one that does not, the
+# next keyframe tells its size, where it is of one of these kinds.
+_LOOK_S: Final = 0.5
+_LONG_LOOK_S: Final = 30.0
+_SIZED_LATE: Final = ("H264", "H265", "MP4V-ES")
 # TCP, since a lost UDP packet is a smeared picture; FFmpeg goes on to UDP where the camera says
 # that it has no TCP (461). Some say so in other words.
 _TRANSPORTS: Final = ("rtsp_flags;prefer_tcp", "rtsp_transport;udp")
+
+# For the question why there is no picture, when the opening took all there was.
+_LEAST_QUESTION_S: Final = 0.1
 
 
 class RtspSource(Closing):
@@ -46,6 +53,7 @@ class RtspSource(Closing):
     def __init__(self, address: Address, wishes: SourceWishes) -> None:
         self.name = str(address)
         self._silence_s = wishes.silence_s
+        self._opened_by_s = time.monotonic() + wishes.timeout_s
         self._index = -1
         self._complaints = Complaints()
         self._capture = self._open(address)
@@ -85,14 +93,16 @@ class RtspSource(Closing):
     def _open(self, address: Address) -> cv2.VideoCapture:
         # FFmpeg follows redirects with the password in its hand: where there is one, they end here.
         described = self._ask(address) if address.has_login else None
-        capture = self._try(described.address if described else address, _TRANSPORTS[0])
-        if capture is not None:
-            return capture
-        described = described or self._ask(address)
-        capture = self._try(described.address, _TRANSPORTS[1])
-        if capture is not None:
-            return capture
-        sent = ", ".join(str(track) for track in described.tracks)
+        for transport in _TRANSPORTS:
+            for look_s in (_LOOK_S, _LONG_LOOK_S):
+                address = described.address if described else address
+                capture = self._try(address, transport, look_s)
+                if capture is not None:
+                    return capture
+                described = described or self._ask(address)
+                if not any(track.codec in _SIZED_LATE for track in described.tracks):
+                    break
+        sent = ", ".join(str(track) for track in described.tracks) if described else ""
         raise SourceError(
             f"{self.name}: the camera answers, and promises {sent or 'a stream'}, but no picture"
             " of it came",
@@ -101,24 +111,28 @@ class RtspSource(Closing):
         )
 
     def _ask(self, address: Address) -> Described:
+        left_s = self._opened_by_s - time.monotonic()
+        limit_s = max(_LEAST_QUESTION_S, min(self._silence_s, left_s))
         try:
-            return ask(address, self._silence_s, FIRST_PATIENCE_S)
+            return ask(address, limit_s, FIRST_PATIENCE_S)
         except SourceError as wrong:
             raise SourceError(f"{self.name}: {wrong.problem}", hint=wrong.hint) from wrong
 
-    def _try(self, address: Address, transport: str) -> cv2.VideoCapture | None:
-        """What FFmpeg opens; None if it cannot."""
-        with ffmpeg_options("|".join((transport, *_OPTIONS))):
+    def _try(self, address: Address, transport: str, look_s: float) -> cv2.VideoCapture | None:
+        """What FFmpeg opens; None if it cannot, or does not know its frames' size."""
+        look = f"analyzeduration;{look_s * 1e6:.0f}"
+        limit_ms = round(PICTURE_LIMIT_S * 1e3)
+        with ffmpeg_options("|".join((transport, *_OPTIONS, look))):
             capture = cv2.VideoCapture(
                 address.with_password,
                 cv2.CAP_FFMPEG,
                 [
-                    *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, round(PICTURE_LIMIT_S * 1e3)),
-                    *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, round(PICTURE_LIMIT_S * 1e3)),
+                    *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, limit_ms),
+                    *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, limit_ms),
                     *(cv2.CAP_PROP_N_THREADS, 1),  # the second would only hold a frame back
                 ],
             )
-        if capture.isOpened():
+        if capture.isOpened() and capture.get(cv2.CAP_PROP_FRAME_WIDTH) > 0:
             return capture
         capture.release()
         return None
