@@ -9,7 +9,7 @@ import numpy as np
 from edgecls.errors import PictureError
 from edgecls.imaging.captured import CapturedFrame
 from edgecls.imaging.decode import Frame, check_claims, decode, decode_rgb
-from edgecls.imaging.header import check_jpeg_end, read_header
+from edgecls.imaging.header import read_header
 from edgecls.imaging.opencv import cv2
 
 # As wide as a phone shows it. Encoding 640x480 takes a quarter of what 1280x720 takes.
@@ -31,9 +31,11 @@ def to_shown_jpeg(frame: CapturedFrame) -> bytes:
         InvalidValueError: The view's region reaches beyond the frame.
     """
     is_small = 0 < len(frame.jpeg) <= PASSED_ON_BYTES
-    if is_small and frame.view.is_plain and read_header(frame.jpeg).format == "JPEG":
-        check_jpeg_end(frame.jpeg)
-        return frame.jpeg
+    if is_small and frame.view.is_plain:
+        header = read_header(frame.jpeg)
+        if header.format == "JPEG":
+            check_claims(header, frame.jpeg)  # a browser would be busy with it for as long as we
+            return frame.jpeg
     pixels = _decode(frame) if frame.jpeg or frame.pixels is None else frame.pixels
     return encode_shown(pixels)
 

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from edgecls.errors import PictureError
+from edgecls.imaging.captured import CapturedFrame
 from edgecls.imaging.decode import check_claims, decode
 from edgecls.imaging.header import read_header
 from edgecls.imaging.opencv import cv2
+from edgecls.imaging.shown import to_shown_jpeg
 
 PROGRESSIVE, BASELINE, ARITHMETIC, ARITHMETIC_PROGRESSIVE = 0xC2, 0xC0, 0xC9, 0xCA
 SIZE = (2048, 2048)
@@ -75,6 +77,8 @@ def test_a_jpeg_of_very_many_scans_is_refused(bomb: bytes) -> None:
     with pytest.raises(PictureError, match=TOO_LONG) as refused:
         decode(bomb)
     assert refused.value.hint == "save it again as an ordinary JPEG"
+    with pytest.raises(PictureError, match=TOO_LONG):  # nor is it passed on to a browser
+        to_shown_jpeg(CapturedFrame(None, 0, 0.0, jpeg=bomb))
 
 
 @pytest.mark.fault(135)
