@@ -156,7 +156,10 @@ def _host_of(host: str) -> str:
     """
     if ":" in host:
         return unquote(host)
-    return host if host.isascii() and len(host) < 64 else host.encode("idna").decode()
+    host = host if host.isascii() and len(host) < 64 else host.encode("idna").decode()
+    if ".." in f".{host}":
+        raise ValueError("a part of the name is empty")
+    return host
 
 
 def _not_an_address(text: str, why: str) -> NoSuchSourceError:

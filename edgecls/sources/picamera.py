@@ -19,6 +19,7 @@ from edgecls.sources import CapturedFrame, Closing, SourceWishes
 
 # Where Debian's python3-picamera2 is, seen from an environment that does not see it.
 _SYSTEM: Final = Path("/usr/lib/python3/dist-packages/picamera2")
+_INSTALL: Final = "sudo apt install -y --no-install-recommends python3-picamera2"
 # A picture with a margin, since models look at its middle, and resizing likes some pixels to spare.
 _MARGIN: Final = 1.25
 _DEFAULT_SIDE: Final = 480
@@ -26,6 +27,7 @@ _LEAST_SIDE: Final = 64
 _DEFAULT_FPS: Final = 30.0
 # Filled, waiting, read, and one to spare; picamera2's six would only let frames grow old.
 _BUFFERS: Final = 4
+_MODE: Final = {"crop_limits", "fps", "size", "bit_depth"}
 
 
 class PiCameraSource(Closing):
@@ -51,6 +53,7 @@ class PiCameraSource(Closing):
         self._index = -1
         self._first_s: float | None = None
         module = _import(system_folder)
+        _refuse_webcam(module, number)
         try:
             self._camera = module.Picamera2(number)
         except (RuntimeError, IndexError) as wrong:
@@ -61,7 +64,7 @@ class PiCameraSource(Closing):
         try:
             self._camera.configure(self._configuration(wishes))
             self._camera.start()
-        except (RuntimeError, ValueError) as wrong:
+        except (RuntimeError, ValueError, KeyError) as wrong:
             self.close()
             raise SourceError(
                 f"the Pi camera {number} cannot be set up: {wrong}",
@@ -101,15 +104,28 @@ class PiCameraSource(Closing):
     def _configuration(self, wishes: SourceWishes) -> Any:
         fps = wishes.fps or _DEFAULT_FPS
         height, width = wishes.size or fit_size(self._camera.sensor_resolution, wishes.model_size)
-        sensor = full_view(self._camera.sensor_modes, fps)
+        sensor = full_view(self._modes(), fps)
+        # A camera that picamera2 has no tuning for may not let its rate be set.
+        has_rate = "FrameDurationLimits" in getattr(
+            self._camera, "camera_controls", ("FrameDurationLimits",)
+        )
         return self._camera.create_video_configuration(
             # The trap: libcamera names formats by their order in a register, so what it calls
             # BGR888 lies in memory as red, green, blue.
             main={"size": (width, height), "format": "BGR888"},
+            raw=None,  # else the sensor's own pixels are kept too, in buffers for nobody
             buffer_count=_BUFFERS,
-            controls={"FrameRate": fps},
+            controls={"FrameRate": fps} if has_rate else {},
             **({"sensor": sensor} if sensor else {}),
         )
+
+    def _modes(self) -> Sequence[Mapping[str, Any]]:
+        """What picamera2 finds out of the sensor; nothing where that fails, as for some it does."""
+        try:
+            modes: Sequence[Mapping[str, Any]] = self._camera.sensor_modes
+        except (KeyError, IndexError, TypeError, RuntimeError):
+            return ()
+        return modes
 
 
 def open_source(text: str, wishes: SourceWishes | None = None) -> PiCameraSource:
@@ -121,14 +137,18 @@ def open_source(text: str, wishes: SourceWishes | None = None) -> PiCameraSource
 
 
 def list_pi_cameras() -> list[tuple[str, str]]:
-    """How each Pi camera is written, and its sensor; nothing where picamera2 is not installed."""
+    """How each Pi camera is written, and its sensor; nothing where picamera2 is not installed.
+
+    A camera's number is its place in picamera2's list, which is not libcamera's own (`Num`).
+    """
     try:
         found = _import(_SYSTEM).Picamera2.global_camera_info()
     except (NotInstalledError, RuntimeError):
         return []
     return [
-        (f"picamera:{camera.get('Num', number)}", str(camera.get("Model", "")))
+        (f"picamera:{number}", str(camera.get("Model", "")))
         for number, camera in enumerate(found)
+        if not _is_webcam(camera)
     ]
 
 
@@ -154,6 +174,8 @@ def full_view(modes: Sequence[Mapping[str, Any]], fps: float) -> dict[str, Any]:
     Left alone, libcamera takes the mode nearest to the frame size, and small modes of many sensors
     show only their middle.
     """
+    # Modes that are not of the sensor's own pixels say nothing but their format.
+    modes = [mode for mode in modes if mode.keys() >= _MODE]
     if not modes:
         return {}
 
@@ -166,6 +188,24 @@ def full_view(modes: Sequence[Mapping[str, Any]], fps: float) -> dict[str, Any]:
     fast = [mode for mode in full if mode["fps"] >= fps]
     best = min(fast or full, key=lambda mode: mode["size"][0] * mode["size"][1])
     return {"output_size": best["size"], "bit_depth": best["bit_depth"]}
+
+
+def _refuse_webcam(module: Any, number: int) -> None:
+    """libcamera opens webcams too, and gives pixels of theirs that nothing here can read."""
+    try:
+        found = module.Picamera2.global_camera_info()
+    except RuntimeError:
+        return  # making the camera will tell why
+    if number < len(found) and _is_webcam(found[number]):
+        raise NoSuchSourceError(
+            f"picamera:{number} is a webcam on USB ({found[number].get('Model', 'of no name')})",
+            hint="'edgecls cameras' lists it as /dev/videoN; give that as --source",
+        )
+
+
+def _is_webcam(camera: Mapping[str, Any]) -> bool:
+    """By the path of its device, as picamera2 itself tells them apart."""
+    return "/usb" in str(camera.get("Id", ""))
 
 
 def _even(side: float) -> int:
@@ -188,8 +228,9 @@ def _import(system_folder: Path) -> Any:
     except ImportError as missing:
         if missing.name not in (None, "picamera2", "libcamera"):
             raise NotInstalledError(
-                f"picamera2 needs {missing.name}, which is not installed here",
-                hint=f"pip install {missing.name}",
+                f"picamera2 needs {missing.name}, which this environment does not have",
+                hint=f"{_INSTALL} brings what it needs; an environment sees that if it was made"
+                " with: python3 -m venv --system-site-packages",
             ) from missing
         if sys.prefix != sys.base_prefix and system_folder.exists():
             raise NotInstalledError(
@@ -198,7 +239,7 @@ def _import(system_folder: Path) -> Any:
             ) from missing
         raise NotInstalledError(
             "Pi cameras need picamera2, which is not installed",
-            hint="sudo apt install -y --no-install-recommends python3-picamera2, and make the"
+            hint=f"on Raspberry Pi OS (no other system has it): {_INSTALL}, and make the"
             " environment with: python3 -m venv --system-site-packages",
         ) from missing
     except ValueError as wrong:  # "numpy.dtype size changed"

@@ -96,6 +96,53 @@ def test_a_driver_without_modes_chooses_by_itself() -> None:
     assert full_view([], 30.0) == {}
 
 
+@pytest.mark.fault(157)
+@pytest.mark.parametrize(
+    ("modes", "chosen"),
+    [
+        pytest.param(
+            [{"format": "YUYV"}, {"format": "MJPEG"}], {}, id="that say their format only"
+        ),
+        pytest.param(
+            [
+                {"format": "YUYV"},
+                {"size": (640, 480), "bit_depth": 8, "fps": 30.0, "crop_limits": (0, 0, 640, 480)},
+            ],
+            {"output_size": (640, 480), "bit_depth": 8},
+            id="of two kinds",
+        ),
+    ],
+)
+def test_modes(modes: list[dict[str, object]], chosen: dict[str, object]) -> None:
+    assert full_view(modes, 30.0) == chosen
+
+
+@pytest.mark.fault(157)
+def test_a_sensor_whose_modes_cannot_be_read_is_used_as_libcamera_chooses(
+    picamera2: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # picamera2 0.3.38 itself raises this for a sensor without a crop.
+    monkeypatch.setattr(picamera2.Picamera2, "sensor_modes", property(lambda _: {}["ScalerCrop"]))
+    with open_source("picamera:0") as camera:
+        assert camera.read() is not None
+    assert "sensor" not in picamera2.made[0].configuration
+
+
+@pytest.mark.fault(157)
+def test_no_stream_of_raw_pixels_is_asked_for(picamera2: ModuleType) -> None:
+    open_source("picamera:0").close()
+    assert picamera2.made[0].configuration["raw"] is None
+
+
+@pytest.mark.fault(157)
+@pytest.mark.usefixtures("picamera2")
+def test_a_webcam_is_no_pi_camera() -> None:
+    assert "picamera:2" not in dict(list_pi_cameras())
+    with pytest.raises(SourceError, match=r"is a webcam on USB \(HD Webcam\)") as refused:
+        open_source("picamera:2")
+    assert "/dev/videoN" in refused.value.hint
+
+
 def test_the_rate_and_the_number_of_buffers_are_set(picamera2: ModuleType) -> None:
     open_source("picamera:1", SourceWishes(fps=15)).close()
     made = picamera2.made[0]
@@ -188,5 +235,6 @@ def test_a_picamera2_that_lacks(
     (tmp_path / "picamera2.py").write_text(content)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "picamera2", raising=False)
-    with pytest.raises(NotInstalledError, match=problem):
+    with pytest.raises(NotInstalledError, match=problem) as missing:
         PiCameraSource(0)
+    assert "pip install jpegtool" not in missing.value.hint

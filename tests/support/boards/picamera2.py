@@ -11,6 +11,11 @@ import numpy as np
 broken: Exception | None = None
 silent = False
 made: list[Picamera2] = []
+cameras: list[dict[str, Any]] = [
+    {"Model": "imx219", "Num": 1, "Id": "/base/soc/i2c0mux/i2c@1/imx219@10"},
+    {"Model": "ov5647", "Num": 0, "Id": "/base/soc/i2c0mux/i2c@0/ov5647@36"},
+    {"Model": "HD Webcam", "Num": 2, "Id": "/base/scb/pcie@7d500000/usb@0,0-1:1.0-046d:0825"},
+]
 
 
 class Picamera2:
@@ -39,7 +44,7 @@ class Picamera2:
 
     @staticmethod
     def global_camera_info() -> list[dict[str, Any]]:
-        return [{"Model": "imx219", "Num": 0}, {"Model": "ov5647", "Num": 1}]
+        return cameras
 
     def create_video_configuration(self, main: dict[str, Any], **more: Any) -> dict[str, Any]:
         return {"main": main, **more}
