@@ -26,6 +26,7 @@ TARGETS: Final = {
         "answers",
         "redirects",
         "rtsp",
+        "weights",
     )
 }
 

@@ -35,10 +35,11 @@ COUNTS: Final = {
     "answers": 1000,
     "redirects": 200,
     "rtsp": 200,
+    "weights": 30,
 }
 ROWS: Final = {"models": 7, "inspect": 7, "pictures": 23, "multipart": 54, "cards": 7, "golden": 7,
                "labels": 19, "recipes": 79, "profiles": 79, "records": 184, "checkpoints": 184,
-               "answers": 184, "redirects": 184, "rtsp": 184}  # fmt: skip
+               "answers": 184, "redirects": 184, "rtsp": 184, "weights": 184}  # fmt: skip
 
 
 def fuzzed(name: str) -> object:
@@ -51,6 +52,8 @@ def needs(name: str) -> None:
         pytest.skip("no engine is installed")
     if name in ("recipes", "checkpoints"):
         pytest.importorskip("edgecls_train", reason="edgecls-train is not installed")
+    if name == "weights":
+        pytest.importorskip("edgecls_convert", reason="edgecls-convert is not installed")
 
 
 @pytest.mark.parametrize("name", [fuzzed(name) for name in TARGETS])
