@@ -170,12 +170,25 @@ class TestOnThePage:
         assert numbers == seen
 
     @pytest.mark.fault(92)
+    def test_a_tap_is_about_the_picture_that_was_there_when_the_finger_came(
+        self, served: Served, page: Page
+    ) -> None:
+        served.camera.is_moving = True
+        page.goto(served.url)
+        page.wait_for_selector("#live[data-frame]")
+        seen, shown_by_then = page.evaluate(TAP_FOR_LONGER_THAN_A_FRAME)
+        wait_until(lambda: len(served.kept("cat")) == 1)
+        (kept,) = served.collection.pictures("cat")
+        assert number_in(served, kept.name) == seen < shown_by_then
+
+    @pytest.mark.fault(92)
     def test_one_that_is_gone_is_told_in_a_sentence(self, served: Served, page: Page) -> None:
         page.goto(served.url)
         page.wait_for_selector("#live[data-frame]")
-        served.session.live.recent.expire(float("-inf"))
-        page.evaluate("document.querySelector('#live').dataset.frame = 100000000")
-        page.keyboard.press("1")
+        page.evaluate(
+            "document.querySelector('#live').dataset.frame = 100000000;"
+            + f"({PRESS_WHAT_IS_SEEN})()"
+        )
         page.locator(".toast", has_text=GONE).wait_for()
         assert served.kept("cat") == []
 
@@ -183,8 +196,9 @@ class TestOnThePage:
     def test_a_page_of_an_earlier_start_keeps_nothing(self, served: Served, page: Page) -> None:
         page.goto(served.url)
         page.wait_for_selector("#live[data-frame]")
-        served.session.live.recent.run = "of a new start"
-        page.keyboard.press("1")
+        page.evaluate(
+            "document.querySelector('#live').dataset.run = 'earlier';" + f"({PRESS_WHAT_IS_SEEN})()"
+        )
         page.locator(".toast", has_text=GONE).wait_for()
         assert served.kept("cat") == []
 
@@ -235,6 +249,25 @@ PRESS_WHAT_IS_SEEN = """
         document.dispatchEvent(new KeyboardEvent("keydown", key));
         document.dispatchEvent(new KeyboardEvent("keyup", key));
         return number;
+    }
+"""
+
+
+# A finger on the button of the first label, until another frame is shown: what was there before,
+# and what then.
+TAP_FOR_LONGER_THAN_A_FRAME = """
+    async () => {
+        const number = () => Number(document.querySelector("#live").dataset.frame);
+        const button = document.querySelector(".take");
+        const send = (name) => button.dispatchEvent(
+            new PointerEvent(name, {pointerType: "touch", button: 0, bubbles: true}));
+        const seen = number();
+        send("pointerdown");
+        while (number() === seen) await new Promise((done) => setTimeout(done, 10));
+        const shown = number();
+        send("pointerup");
+        button.click();
+        return [seen, shown];
     }
 """
 

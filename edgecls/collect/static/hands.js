@@ -18,17 +18,17 @@ const LOOK_MS = 30;
 export function makeHands(seen, onReply, onFault, onHeld) {
   const held = new Map();
 
-  async function work(label, grip) {
+  async function work(label, grip, at) {
     try {
       const began = performance.now();
-      let shown = seen();
+      let shown = at;
       if (!shown) throw new Error("there is no picture on the screen yet");
       let reply = await ask("/press", { label, ...shown });
       onReply(label, reply);
       await sleep(HOLD_MS - (performance.now() - began));
       while (grip.isHeld && performance.now() - began < LONGEST_MS) {
         const next = seen();
-        if (next.frame === shown.frame && next.run === shown.run) {
+        if (!next || (next.frame === shown.frame && next.run === shown.run)) {
           await sleep(LOOK_MS);
           continue;
         }
@@ -42,13 +42,13 @@ export function makeHands(seen, onReply, onFault, onHeld) {
     if (held.get(label) === grip) release(label); // another press may be held by now
   }
 
-  /** Press, and hold until `release`. */
-  function press(label) {
+  /** Press, and hold until `release`; `at` is the frame that it is about. */
+  function press(label, at = seen()) {
     if (held.has(label)) return;
     const grip = { isHeld: true };
     held.set(label, grip);
     onHeld();
-    work(label, grip);
+    work(label, grip, at);
   }
 
   function release(label) {
@@ -65,7 +65,7 @@ export function makeHands(seen, onReply, onFault, onHeld) {
 
   window.addEventListener("blur", releaseAll);
   document.addEventListener("visibilitychange", releaseAll);
-  return { press, release, isHeld: (label) => held.has(label) };
+  return { press, release, seen, isHeld: (label) => held.has(label) };
 }
 
 /**
@@ -75,6 +75,7 @@ export function makeHands(seen, onReply, onFault, onHeld) {
 export function makeHoldable(button, label, hands) {
   let timer = 0;
   let isOurs = false; // the click that follows a press is no other one
+  let touched; // what was on the screen when the finger came, which a tap is about
   const press = () => { isOurs = true; hands.press(label); };
   const release = () => { clearTimeout(timer); timer = 0; hands.release(label); };
 
@@ -86,10 +87,11 @@ export function makeHoldable(button, label, hands) {
       press();
       return;
     }
+    touched = hands.seen();
     timer = setTimeout(() => { timer = 0; press(); }, HOLD_MS);
   });
   button.addEventListener("pointerup", () => { release(); });
-  button.addEventListener("pointercancel", () => { isOurs = true; release(); });
+  button.addEventListener("pointercancel", () => { isOurs = true; touched = undefined; release(); });
   button.addEventListener("lostpointercapture", release);
   button.addEventListener("contextmenu", (event) => event.preventDefault());
   button.addEventListener("keydown", (event) => {
@@ -104,8 +106,9 @@ export function makeHoldable(button, label, hands) {
   });
   button.addEventListener("blur", release);
   button.addEventListener("click", () => {
-    if (!isOurs) { hands.press(label); hands.release(label); } // a tap, or a screen reader
+    if (!isOurs) { hands.press(label, touched); hands.release(label); } // a tap, or a screen reader
     isOurs = false;
+    touched = undefined;
   });
 }
 

@@ -60,7 +60,8 @@ async function needsToken() {
  * Show frames, each together with what is said of it: the picture is drawn and `onShown` is called
  * in one step, so that the screen never shows one frame's picture beside another's facts. What
  * comes while a frame is being decoded is passed over but for the newest.
- * @param {HTMLCanvasElement} canvas carries the frame's number as `data-frame`
+ * @param {HTMLCanvasElement} canvas carries the frame's number as `data-frame`, and as `data-run`
+ *   the start of the program that counts so
  * @param {string} path
  * @param {function(object)} onShown what belongs to the frame that is on the canvas now
  * @returns {function(boolean)} begins anew, or ends: then the board makes no pictures, and the last
@@ -94,24 +95,28 @@ export function frames(canvas, path, onShown = () => {}) {
   async function draw() {
     if (isDrawing) return;
     isDrawing = true;
-    while (newest) {
-      const { facts, jpeg } = newest;
-      newest = null;
-      const bitmap = await createImageBitmap(new Blob([jpeg], { type: "image/jpeg" })).catch(() => null);
-      put(facts, bitmap);
-      bitmap?.close();
+    try {
+      while (newest) {
+        const { facts, jpeg } = newest;
+        newest = null;
+        const bitmap = await createImageBitmap(new Blob([jpeg], { type: "image/jpeg" })).catch(() => null);
+        put(facts, bitmap);
+        bitmap?.close();
+      }
+    } finally {
+      isDrawing = false;
     }
-    isDrawing = false;
   }
 
   function put(facts, bitmap) {
-    // A picture that this browser cannot show leaves nothing, and not another frame's picture.
+    // A picture that this browser cannot show leaves nothing, not even a number to point at.
     canvas.width = bitmap?.width ?? canvas.width;
     canvas.height = bitmap?.height ?? canvas.height;
     if (bitmap) canvas.getContext("2d").drawImage(bitmap, 0, 0);
     canvas.hidden = false;
     canvas.dataset.run = facts.run;
-    canvas.dataset.frame = facts.frame;
+    if (bitmap) canvas.dataset.frame = facts.frame;
+    else delete canvas.dataset.frame;
     onShown(facts);
   }
 
