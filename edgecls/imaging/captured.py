@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from edgecls.contract.preprocessing import Preprocessing
 from edgecls.imaging.decode import Frame
-from edgecls.imaging.scaled import decode_scaled
+from edgecls.imaging.scaled import decode_of_camera
 from edgecls.imaging.view import WHOLE, View
 
 
@@ -51,7 +51,7 @@ def develop(frame: CapturedFrame, preprocessing: Preprocessing, view: View) -> C
         return frame
     started = time.monotonic()
     if frame.pixels is None:
-        pixels = decode_scaled(frame.jpeg, preprocessing, view)
+        pixels = decode_of_camera(frame.jpeg, preprocessing, view)
     else:
         pixels = view.look(frame.pixels)
     decode_ms = frame.decode_ms + (time.monotonic() - started) * 1e3

@@ -34,6 +34,10 @@ _REDUCED: Final = {
     8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
 }
 _IN_TURN: Final = threading.Lock()
+# Kinds of which a few bytes may keep a decoder busy for long, whatever size they claim.
+_UNBOUNDED: Final = ("TIFF", "AVIF")
+# A PNG of 16 bits a sample takes 40 ns a pixel on x86-64, other kinds less: half a second.
+MOST_QUICK_PIXELS: Final = 1 << 24
 
 
 def decode(content: bytes) -> Frame:
@@ -51,7 +55,8 @@ def decode(content: bytes) -> Frame:
         uint8 RGB, (height, width, 3).
 
     Raises:
-        PictureError: Empty, cut off, damaged, not a picture, an unsupported kind, or larger
+        PictureError: Empty, cut off, damaged, not a picture, an unsupported kind, longer than 10 s
+            to decode (a TIFF, an AVIF, or not a JPEG of more than 16 megapixels), or larger
             than 64 megapixels; with less than 1.5 GB of memory fewer: 17 with 512 MB
             (refused before it is decoded).
     """
@@ -60,10 +65,23 @@ def decode(content: bytes) -> Frame:
     if header.format == "PNG":
         content = without_packed_texts(content)
     with _turn_of(header):
+        if not is_quick(header):
+            from edgecls.imaging.apart import decode_apart  # rare, and a process of its own
+
+            return decode_apart(content, header.format)
         frame = decode_rgb(content)
     if frame is None:
         raise PictureError(f"the {header.format} is cut off, damaged or too large")
     return frame
+
+
+def is_quick(header: Header) -> bool:
+    """Whether a picture that passed `check_claims` is sure to be decoded within a second or two."""
+    if header.format == "JPEG":
+        return True
+    if header.format in _UNBOUNDED or header.size is None:
+        return False
+    return math.prod(header.size) <= MOST_QUICK_PIXELS
 
 
 def _turn_of(header: Header) -> AbstractContextManager[object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from dataclasses import dataclass, field
 from typing import Final
@@ -11,6 +12,12 @@ from edgecls.imaging.scans import find_jpeg_frame
 
 _HEIC_BRANDS: Final = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 _MOST_PIXELS_A_BYTE: Final = 512
+
+_TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
+_TIFF_ENTRIES: Final = 64
+# Width and height; before and between them white space and notes.
+_PNM_SIZE: Final = re.compile(rb"P[1-6](?:\s|#[^\n]*\n)+(\d{1,9})(?:\s|#[^\n]*\n)+(\d{1,9})\s")
+_PNM_HEADER_BYTES: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +60,7 @@ def read_header(content: bytes) -> Header:
         width, height = struct.unpack_from(sides, content, 18)
         return Header("BMP", (abs(height), abs(width)))
     if content[:4] in (b"II*\0", b"MM\0*"):
-        return Header("TIFF")
+        return Header("TIFF", _tiff_size(content))
     if content[4:8] == b"ftyp":
         if content[8:12] in _HEIC_BRANDS:
             raise PictureError(
@@ -63,7 +70,7 @@ def read_header(content: bytes) -> Header:
         if content[8:12] in (b"avif", b"avis"):
             return Header("AVIF")
     if content[:2] in (b"P1", b"P2", b"P3", b"P4", b"P5", b"P6"):
-        return Header("PNM")
+        return Header("PNM", _pnm_size(content))
     raise PictureError("it is not a picture of a known kind", hint="use JPEG, PNG, WebP or BMP")
 
 
@@ -101,6 +108,29 @@ def _png_size(content: bytes) -> tuple[int, int]:
         raise PictureError("the PNG is cut off")
     width, height = struct.unpack_from(">II", content, 16)
     return height, width
+
+
+def _tiff_size(content: bytes) -> tuple[int, int] | None:
+    """Of the first picture (TIFF 6.0, section 2); None where its directory is not understood."""
+    order = "<" if content.startswith(b"II") else ">"
+    sides = {_TIFF_WIDTH: 0, _TIFF_HEIGHT: 0}
+    try:
+        (place,) = struct.unpack_from(f"{order}I", content, 4)
+        (count,) = struct.unpack_from(f"{order}H", content, place)
+        for number in range(min(count, _TIFF_ENTRIES)):
+            tag, kind = struct.unpack_from(f"{order}HH", content, place + 2 + 12 * number)
+            if tag in sides and kind in (3, 4):  # of 16 or 32 bits
+                form = order + ("H" if kind == 3 else "I")
+                (sides[tag],) = struct.unpack_from(form, content, place + 10 + 12 * number)
+    except struct.error:
+        return None
+    width, height = sides.values()
+    return (height, width) if height and width else None
+
+
+def _pnm_size(content: bytes) -> tuple[int, int] | None:
+    found = _PNM_SIZE.match(content[:_PNM_HEADER_BYTES])
+    return (int(found[2]), int(found[1])) if found else None
 
 
 def _webp_size(content: bytes) -> tuple[int, int] | None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from edgecls.contract.preprocessing import Preprocessing
 from edgecls.errors import PictureError
-from edgecls.imaging.decode import Frame, check_claims, decode, decode_rgb
+from edgecls.imaging.decode import Frame, check_claims, decode, decode_rgb, is_quick
 from edgecls.imaging.header import Header, read_header
 from edgecls.imaging.view import WHOLE, View
 
@@ -15,7 +15,28 @@ REDUCTIONS: Final = (8, 4, 2)
 _EXIF: Final = (b"Exif\0\0", 64)
 
 
-def decode_scaled(jpeg: bytes, preprocessing: Preprocessing, view: View = WHOLE) -> Frame:
+def decode_of_camera(jpeg: bytes, preprocessing: Preprocessing, view: View = WHOLE) -> Frame:
+    """`decode_scaled` for the camera loop, which may wait for no picture.
+
+    Raises:
+        PictureError: It cannot be decoded, or might take longer than a camera's frame may.
+        InvalidValueError: The view's region reaches beyond the frame.
+    """
+    header = read_header(jpeg)
+    if header.format != "JPEG" and not is_quick(header):
+        raise PictureError(
+            f"a camera's frame is a {header.format} that may take long to decode",
+            hint="let it send JPEG",
+        )
+    return decode_scaled(jpeg, preprocessing, view, header)
+
+
+def decode_scaled(
+    jpeg: bytes,
+    preprocessing: Preprocessing,
+    view: View = WHOLE,
+    header: Header | None = None,
+) -> Frame:
     """Decode a camera's frame at 1/1, 1/2, 1/4 or 1/8 of its size, and look at it.
 
     The smallest size is taken at which what the model keeps is still at least as large as its
@@ -26,6 +47,7 @@ def decode_scaled(jpeg: bytes, preprocessing: Preprocessing, view: View = WHOLE)
         jpeg: A whole JPEG; another kind of picture is decoded at its full size.
         preprocessing: What the model wants.
         view: Which part of the frame counts, and which way up.
+        header: Of `jpeg`, where it was read before.
 
     Returns:
         uint8 RGB, (height, width, 3): what `view` looks at.
@@ -34,7 +56,7 @@ def decode_scaled(jpeg: bytes, preprocessing: Preprocessing, view: View = WHOLE)
         PictureError: See `decode`.
         InvalidValueError: The view's region reaches beyond the frame.
     """
-    header = read_header(jpeg)
+    header = header or read_header(jpeg)
     reduction = 1 if _is_turned(jpeg) else find_reduction(header, preprocessing, view)
     if reduction == 1:
         return view.look(decode(jpeg))

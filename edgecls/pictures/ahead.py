@@ -6,7 +6,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Final, Generic, TypeVar
 
 # Enough to keep every worker busy while the slowest picture is waited for; frames are large.
@@ -30,7 +30,7 @@ def in_order(
         workers: Threads; None for one a core.
     """
     workers = workers or os.cpu_count() or 1
-    pool = ThreadPoolExecutor(workers)
+    pool = _Pool(workers)
     feeder: _Feeder[_Item, _T] = _Feeder(
         lambda item: pool.submit(work, item), items, workers * _IN_FLIGHT_PER_WORKER
     )
@@ -45,7 +45,43 @@ def in_order(
     finally:
         feeder.is_stopped.set()
         feeder.slots.release()
-        pool.shutdown(cancel_futures=True)
+        pool.close()
+
+
+class _Pool:
+    """Threads that work; unlike those of `ThreadPoolExecutor`, nobody waits for them at the end.
+
+    Ctrl-C must not wait for a picture that is being decoded, and nobody wants it any more.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self._tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._workers = workers
+        self._is_closed = False
+        for _ in range(workers):
+            threading.Thread(target=self._work, daemon=True).start()
+
+    def submit(self, work: Callable[[_Item], _T], item: _Item) -> Future[_T]:
+        future: Future[_T] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(work(item))
+            except BaseException as wrong:  # noqa: BLE001  # raised again by the consumer
+                future.set_exception(wrong)
+
+        self._tasks.put(run)
+        return future
+
+    def close(self) -> None:
+        """Let the threads end, each after what it does now."""
+        self._is_closed = True
+        for _ in range(self._workers):
+            self._tasks.put(None)
+
+    def _work(self) -> None:
+        while (task := self._tasks.get()) is not None and not self._is_closed:
+            task()
 
 
 class _Feeder(Generic[_Item, _T]):
@@ -69,7 +105,6 @@ class _Feeder(Generic[_Item, _T]):
                     return
                 self.results.put(submit(item))
         except BaseException as wrong:  # noqa: BLE001  # raised again by the consumer
-            if not self.is_stopped.is_set():  # else the pool was shut down under it
-                self.failure = wrong
+            self.failure = wrong
         finally:
             self.results.put(None)

@@ -46,8 +46,8 @@ HUGE = (65500, 65500)
         pytest.param(odd.gif_header, "the GIF claims 65500x65500 pixels", id="GIF"),
         pytest.param(odd.bmp_header, "the BMP claims 65500x65500 pixels", id="BMP"),
         pytest.param(odd.webp_header, "the WebP claims 65500x65500 pixels", id="WebP"),
-        pytest.param(odd.tiff_header, "the TIFF is cut off, damaged or too large", id="TIFF"),
-        pytest.param(odd.pnm_header, "the PNM is cut off, damaged or too large", id="PNM"),
+        pytest.param(odd.tiff_header, "the TIFF claims 65500x65500 pixels", id="TIFF"),
+        pytest.param(odd.pnm_header, "the PNM claims 65500x65500 pixels", id="PNM"),
     ],
 )
 def test_a_decompression_bomb_is_refused_at_once(

@@ -27,8 +27,8 @@ PICTURE = np.zeros((20, 30, 3), np.uint8)
             ".webp", [cv2.IMWRITE_WEBP_QUALITY, 101], Header("WebP", (20, 30)), id="WebP without"
         ),
         pytest.param(".bmp", [], Header("BMP", (20, 30)), id="BMP"),
-        pytest.param(".tiff", [], Header("TIFF"), id="TIFF"),
-        pytest.param(".ppm", [], Header("PNM"), id="PNM"),
+        pytest.param(".tiff", [], Header("TIFF", (20, 30)), id="TIFF"),
+        pytest.param(".ppm", [], Header("PNM", (20, 30)), id="PNM"),
     ],
 )
 def test_a_header_is_read(kind: str, options: list[int], header: Header) -> None:
