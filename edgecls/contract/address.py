@@ -1,4 +1,4 @@
-"""Addresses of cameras and brokers, written so that no password is ever shown."""
+"""Addresses of cameras and brokers: their hosts, and how they are shown without a password."""
 
 from __future__ import annotations
 
@@ -22,6 +22,26 @@ def redact_url(text: str) -> str:
     have, is hidden, too.
     """
     return _ADDRESS.sub(lambda found: found[1] + _redact(found[2]), text)
+
+
+def host_of(name: str) -> str:
+    """A host as the network knows it: in ASCII, the zone of an IPv6 address unquoted.
+
+    Args:
+        name: As an address has it, without brackets; empty stays empty.
+
+    Raises:
+        ValueError: No host can be called like that.
+    """
+    if ":" in name:
+        from urllib.parse import unquote  # most boards have a camera that needs no address
+
+        host = unquote(name)
+    else:
+        host = name if name.isascii() and len(name) < 64 else name.encode("idna").decode()
+    if ".." in f".{host}" or any(not letter.isprintable() or letter == " " for letter in host):
+        raise ValueError("a part of the name is empty, or cannot be shown")
+    return host
 
 
 def _redact(rest: str) -> str:

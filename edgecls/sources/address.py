@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
-from edgecls.contract.address import redact_url
+from edgecls.contract.address import host_of, redact_url
 from edgecls.errors import NoSuchSourceError, SourceError
 
 USER_VARIABLE: Final = "EDGECLS_SOURCE_USER"
@@ -115,12 +115,12 @@ def parse_address(text: str, schemes: tuple[str, ...]) -> Address:
     """
     try:
         parts = urlsplit(text)
-        scheme, host, port = parts.scheme.lower(), _host_of(parts.hostname or ""), parts.port
+        scheme, host, port = parts.scheme.lower(), host_of(parts.hostname or ""), parts.port
     except ValueError as wrong:
         raise _not_an_address(text, "its host or port cannot be read") from wrong
     if scheme not in schemes:
         raise _not_an_address(text, f"wanted {' or '.join(schemes)}")
-    if not host or any(letter.isspace() or not letter.isprintable() for letter in host):
+    if not host:
         raise _not_an_address(text, "it names no host")
     target = _quoted(parts.path or "/", _SAFE)
     if parts.query:
@@ -146,20 +146,6 @@ def _join(address: Address, location: str) -> str:
     except ValueError:  # half an IPv6 address, for one
         return location
     return address.scheme + joined.removeprefix("http")
-
-
-def _host_of(host: str) -> str:
-    """A host as the network knows it: of ASCII letters, the zone of an IPv6 address unquoted.
-
-    Raises:
-        ValueError: No name can be like that.
-    """
-    if ":" in host:
-        return unquote(host)
-    host = host if host.isascii() and len(host) < 64 else host.encode("idna").decode()
-    if ".." in f".{host}":
-        raise ValueError("a part of the name is empty")
-    return host
 
 
 def _not_an_address(text: str, why: str) -> NoSuchSourceError:

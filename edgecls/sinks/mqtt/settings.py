@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from edgecls.contract.address import redact_url
+from edgecls.contract.address import host_of, redact_url
 from edgecls.contract.files import read_regular_file
 from edgecls.errors import InvalidValueError, SinkError
 
@@ -87,7 +87,8 @@ def parse_broker(text: str) -> Broker:
     shown = redact_url(text)
     try:
         parts = urlsplit(text)
-        port, has_password = parts.port, parts.password is not None
+        host, port = host_of(parts.hostname or ""), parts.port
+        has_password = parts.password is not None
     except ValueError as wrong:
         raise SinkError(f"the broker {shown!r} has an odd host or port", hint=_HINT) from wrong
     if parts.scheme not in _PORTS:
@@ -97,17 +98,18 @@ def parse_broker(text: str) -> Broker:
             "the broker's address has a password in it, which every user of this machine can see",
             hint=f"leave it out, and set {PASSWORD_VARIABLE} or --mqtt-password-file",
         )
-    if not parts.hostname or set(text) & set("?#"):
-        raise SinkError(f"the broker {shown!r} has no host, or more than a topic", hint=_HINT)
+    if not host or port == 0 or set(text) & set("?#"):
+        raise SinkError(
+            f"the broker {shown!r} has no host, no port that can be, or more than a topic",
+            hint=_HINT,
+        )
+    user = unquote(parts.username or "")
+    if not user.isprintable():
+        raise SinkError(f"the user of the broker {shown!r} has odd letters", hint=_HINT)
     base = unquote(parts.path).strip("/") or f"edgecls/{slug(socket.gethostname()) or 'board'}"
     check_topic(base)
-    return Broker(
-        parts.hostname,
-        port or _PORTS[parts.scheme],
-        base,
-        parts.scheme == "mqtts",
-        unquote(parts.username or ""),
-    )
+    port = _PORTS[parts.scheme] if port is None else port
+    return Broker(host, port, base, parts.scheme == "mqtts", user)
 
 
 def check_topic(topic: str) -> None:
@@ -116,7 +118,7 @@ def check_topic(topic: str) -> None:
     Raises:
         SinkError: It is empty, too long, or has a wildcard or an empty level in it.
     """
-    is_odd = re.search(r"[+#\x00-\x1f\x7f]|//|^/|/$|^\$", topic) is not None
+    is_odd = re.search(r"[+#\x00-\x1f\x7f\ud800-\udfff\ufffd]|//|^/|/$|^\$", topic) is not None
     if not topic or is_odd or len(topic.encode("utf-8", "replace")) > _MAX_TOPIC:
         raise SinkError(
             f"the topic {topic[:_MAX_TOPIC]!r} cannot be published to",
