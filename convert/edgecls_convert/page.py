@@ -6,6 +6,7 @@ import html
 from collections.abc import Sequence
 from typing import Final
 
+from edgecls.console import printable
 from edgecls.storage.kinds import PAGE_MARK
 from edgecls_convert.layer_error import LayerError, worst_layers
 from edgecls_convert.parity import Comparison, top1_interval
@@ -37,7 +38,7 @@ def draw_page(
         outcomes: Of the remedies; may be empty.
     """
     parts = [_accuracy(comparison), _remedies(outcomes), _layers(layers), _classes(comparison)]
-    title = f"Conversion to {html.escape(comparison.form)}"
+    title = f"Conversion to {_escape(comparison.form)}"
     return (
         '<!doctype html>\n<html lang="en"><meta charset="utf-8">'
         f"{PAGE_MARK}\n"
@@ -49,12 +50,17 @@ def draw_page(
     )
 
 
+def _escape(text: str) -> str:
+    """A text of a stranger as text, with what nobody would see of it written out."""
+    return html.escape(printable(text))
+
+
 def _accuracy(comparison: Comparison) -> str:
     rows = []
     for form, quality in (("float", comparison.in_float), (comparison.form, comparison.in_int8)):
         low, high = top1_interval(quality)
         rows.append(
-            f"<tr><td>{html.escape(form)}<td class=n>{quality.top1:.1%}"
+            f"<tr><td>{_escape(form)}<td class=n>{quality.top1:.1%}"
             f"<td>{low:.1%} to {high:.1%}<td class=n>{quality.calibration_error:.1%}"
         )
     return (
@@ -67,7 +73,7 @@ def _accuracy(comparison: Comparison) -> str:
 def _remedies(outcomes: Sequence[Outcome]) -> str:
     if not outcomes:
         return ""
-    lines = "".join(f"<li>{html.escape(outcome.describe())}" for outcome in outcomes)
+    lines = "".join(f"<li>{_escape(outcome.describe())}" for outcome in outcomes)
     judged = next((outcome for outcome in outcomes if outcome.images), None)
     where = f", on {judged.images} pictures ({judged.subset})" if judged else ""
     return f"<h2>Remedies</h2><p>What each gained over the first conversion{where}:<ul>{lines}</ul>"
@@ -76,7 +82,7 @@ def _remedies(outcomes: Sequence[Outcome]) -> str:
 def _layers(layers: Sequence[LayerError]) -> str:
     if not layers:
         return ""
-    worst = "".join(f"<li>{html.escape(error.describe())}" for error in worst_layers(layers, 5))
+    worst = "".join(f"<li>{_escape(error.describe())}" for error in worst_layers(layers, 5))
     height = _ROW * len(layers)
     bars = "".join(_bar(number, error) for number, error in enumerate(layers))
     return (
@@ -92,9 +98,9 @@ def _bar(number: int, error: LayerError) -> str:
     top = number * _ROW
     width = max(2.0, _BARS * min(error.sqnr_db, _FULL_DB) / _FULL_DB)
     look = "good" if error.sqnr_db >= 20 else "fair" if error.sqnr_db >= 10 else "bad"
-    name = html.escape(error.layer)
+    name = _escape(error.layer)
     return (
-        f"<g><title>{html.escape(error.describe())}</title>"
+        f"<g><title>{_escape(error.describe())}</title>"
         f'<text x="{_NAMES - 8}" y="{top + 13}" text-anchor="end">{name}</text>'
         f'<rect class="{look}" x="{_NAMES}" y="{top + 2}" width="{width:.0f}"'
         f' height="{_ROW - 4}"/>'
@@ -105,7 +111,7 @@ def _bar(number: int, error: LayerError) -> str:
 def _classes(comparison: Comparison) -> str:
     changed = sorted(comparison.changes, key=lambda change: -abs(change.drop))[:_MOST_CLASSES]
     rows = "".join(
-        f"<tr><td>{html.escape(change.label)}<td class=n>{change.images}"
+        f"<tr><td>{_escape(change.label)}<td class=n>{change.images}"
         f"<td class=n>{change.before / change.images:.1%}"
         f"<td class=n>{change.after / change.images:.1%}"
         f"<td class=n>{change.lost}<td class=n>{change.gained}"
@@ -116,6 +122,6 @@ def _classes(comparison: Comparison) -> str:
     more = f"<p>{left_out} classes that changed less are not shown." if left_out else ""
     return (
         "<h2>Classes</h2><table><tr><th>class<th class=n>pictures<th class=n>float"
-        f"<th class=n>{html.escape(comparison.form)}<th class=n>lost<th class=n>gained{rows}"
+        f"<th class=n>{_escape(comparison.form)}<th class=n>lost<th class=n>gained{rows}"
         f"</table>{more}"
     )

@@ -132,8 +132,8 @@ def test_the_words_for_a_remedy(changes, words):
 
 def test_a_page_shows_labels_as_text():
     found = comparison((90, 80), (85, 55))
-    change = dataclasses.replace(found.changes[0], label="<script>")
+    change = dataclasses.replace(found.changes[0], label="<script>\u202e\x1b")
     page = draw_page(dataclasses.replace(found, changes=(change, found.changes[1])), (), ())
     assert "<script>" not in page
-    assert "&lt;script&gt;" in page
+    assert r"&lt;script&gt;\u202e\x1b" in page
     assert "default-src 'none'" in page
