@@ -19,7 +19,7 @@ from edgecls.errors import is_strict
 
 # What is written to stderr is kept in memory for the parent, and never more than this.
 _MOST_STDERR_BYTES: Final = 1 << 18
-_MOST_TEXT: Final = 2_500  # letters, each of which JSON may write with twelve
+_MOST_TEXT: Final = 5_000  # letters, each of which JSON may write with twelve
 _OURS: Final = ("edgecls", "__main__")
 _BUGS: Final = (
     ArithmeticError,
@@ -61,8 +61,10 @@ def say(line: socket.socket, **message: Any) -> None:
 
 def give_up(line: socket.socket, wrong: BaseException) -> None:
     """Tell the parent that this is the end, and why."""
-    bug = traceback.format_exc()[-_MOST_TEXT:] if is_strict() and _is_bug(wrong) else ""
-    say(line, failed=type(wrong).__name__, text=str(wrong)[:_MOST_TEXT], bug=bug)
+    half = _MOST_TEXT // 2
+    bug = traceback.format_exc()[-half:] if is_strict() and _is_bug(wrong) else ""
+    most = half if bug else _MOST_TEXT
+    say(line, failed=type(wrong).__name__, text=str(wrong)[:most], bug=bug)
 
 
 def _is_bug(wrong: BaseException) -> bool:
