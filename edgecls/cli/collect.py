@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from edgecls.collect.session import Session
 
 _MOST_LABELS: Final = 20
+# A small folder is read by then, and its page need not say how far it is.
+_AT_ONCE_S: Final = 0.5
 
 
 def collect(
@@ -124,6 +126,7 @@ def collect(
             is_read_later=True,
         )
         closing.callback(collection.close)
+        collection.wait_until_read(_AT_ONCE_S)
         session = Session(collection, live, warn)
         app = CollectApp(session, stream)
         interrupts = closing.enter_context(Interrupts())

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -19,16 +19,18 @@ from edgecls.cli.web import (
     open_web,
     warn,
 )
-from edgecls.console import json_line, printable, progress
+from edgecls.console import json_line, printable
 from edgecls.storage.targets import DATA_SET, Reads, Sorts, Writes
 
 if TYPE_CHECKING:
     from edgecls.classifier import Classifier
     from edgecls.collect.collection import Collection
-    from edgecls.collect.gallery import Gallery
-    from edgecls.review.found import Found
-    from edgecls.review.groups import Group
+    from edgecls.review.desk import Desk
+    from edgecls.review.found import Opened
     from edgecls.review.review import Review
+
+# A small folder is ready by then, and its page need not say how far it is.
+_AT_ONCE_S: Final = 0.5
 
 
 def review(
@@ -76,26 +78,24 @@ def review(
     edgecls review runs/label/1
     edgecls train pictures
     """
+    from edgecls.review.desk import Desk
     from edgecls.review.folder import empty_trash
-    from edgecls.review.found import find_pictures
+    from edgecls.review.found import open_folder
+    from edgecls.review.review import Review
 
     if has_emptied:
         _print_emptied(empty_trash(folder), as_json=as_json)
         return
-    found = find_pictures(folder)
-    found.wrong.tell(warn)
-    goal = into or found.into or Path("pictures")
+    opened = open_folder(folder)
+    goal = into or opened.into or Path("pictures")
     classifier = _open_model(model, labels, runtime)
-    with closing(_open_set(goal, found)) as collection:
-        gallery, groups, names = _look(found, classifier)
-        if classifier is not None:
-            names = classifier.labels.names
-            classifier.close()
-        from edgecls.review.review import Review
-
-        with closing(Review(found.root, groups, collection, warn)) as opened:
-            interrupts, done = _serve(opened, gallery, names, listen, host_name, token_file)
-            _print_summary(opened, done, as_json=as_json)
+    with (
+        closing(_open_set(goal, opened)) as collection,
+        closing(Review(opened.root, (), collection, warn)) as found,
+        closing(Desk(opened, found, classifier, warn)) as desk,
+    ):
+        interrupts, done = _serve(desk, listen, host_name, token_file)
+        _print_summary(found, done, as_json=as_json)
     if interrupts.is_interrupted:
         raise typer.Exit(130)
 
@@ -108,55 +108,38 @@ def _open_model(path: Path | None, labels: Path | None, runtime: str) -> Classif
     return open_classifier(path, labels, runtime, 1)
 
 
-def _open_set(goal: Path, found: Found) -> Collection:
+def _open_set(goal: Path, opened: Opened) -> Collection:
     from edgecls.collect.collection import Collection
     from edgecls.review.found import data_folder
 
-    return Collection(data_folder(goal, found.root), quota_bytes=0, tell=warn)
-
-
-def _look(
-    found: Found, classifier: Classifier | None
-) -> tuple[Gallery, tuple[Group, ...], tuple[str, ...]]:
-    """Thumbnails, groups, and the labels that were guessed."""
-    from edgecls.collect.gallery import Gallery
-    from edgecls.review.groups import group_candidates
-    from edgecls.review.look import MOST_AT_ONCE, labels_of, look_at_all, reader
-
-    if len(found.names) > MOST_AT_ONCE:
-        warn(f"of {len(found.names)} pictures the {MOST_AT_ONCE} least certain ones come now")
-    found = found.least_certain(MOST_AT_ONCE)
-    gallery = Gallery(reader(found.root))
-    seen = look_at_all(found, gallery, classifier, progress)
-    for problem in seen.unreadable[:3]:
-        warn(f"left out: {problem}")
-    if len(seen.unreadable) > 3:
-        warn(f"and {len(seen.unreadable) - 3} more that cannot be read")
-    return gallery, group_candidates(found.root, seen), found.labels or labels_of(seen.candidates)
+    folder = data_folder(goal, opened.root)
+    return Collection(folder, quota_bytes=0, tell=warn, is_read_later=True)
 
 
 def _serve(
-    opened: Review,
-    gallery: Gallery,
-    labels: tuple[str, ...],
-    listen: str,
-    host_name: list[str] | None,
-    token_file: Path | None,
+    desk: Desk, listen: str, host_name: list[str] | None, token_file: Path | None
 ) -> tuple[Interrupts, Mapping[str, int]]:
+    """Until a signal comes, or one of the folders cannot be read."""
     from edgecls.review.app import ReviewApp
 
-    app = ReviewApp(opened, gallery, labels)
+    app = ReviewApp(desk)
+    collection = desk.review.collection
+    desk.start()
+    desk.wait_until_ready(_AT_ONCE_S)
     with (
         Interrupts() as interrupts,
         closing(open_web(app.web, listen, host_name, token_file, warn)),
     ):
         print(
-            f"review: {opened.left} pictures of {printable(str(opened.root))}, on their way into"
-            f" {printable(str(opened.collection.folder))}; Ctrl-C ends it",
+            f"review: the pictures of {printable(str(desk.review.root))}, on their way into"
+            f" {printable(str(collection.folder))}; Ctrl-C ends it",
             file=sys.stderr,
             flush=True,
         )
-        interrupts.wait(lambda: False)
+        interrupts.wait(lambda: desk.failure is not None or collection.failure is not None)
+    failure = desk.failure or collection.failure
+    if failure is not None:
+        raise failure
     return interrupts, app.done
 
 

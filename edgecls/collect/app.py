@@ -111,6 +111,7 @@ class CollectApp:
         query = request.query
         label = query.get("label", "")
         self._collection.check_label(label)
+        self._collection.wait_in_turn()
         count = min(_number(query.get("count", "60")), _MOST_PICTURES)
         skip = _number(query.get("skip", "0"))
         total = self._collection.count(label)

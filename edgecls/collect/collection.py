@@ -129,6 +129,13 @@ class Collection:
         self._has_ended_reading.wait(seconds)
         return self._is_read
 
+    def wait_in_turn(self) -> bool:
+        """Wait until the whole folder is read, if there are not others who do; whether it is."""
+        if not self._is_read and self._may_wait.acquire(blocking=False):
+            self._has_ended_reading.wait(_WAIT_S)
+            self._may_wait.release()
+        return self._is_read
+
     @property
     def counts(self) -> Mapping[str, int]:
         """How many pictures each label has, in the order of the labels."""
@@ -369,10 +376,7 @@ class Collection:
         Raises:
             StillReadingError: It is not, and others wait already.
         """
-        if not self._is_read and self._may_wait.acquire(blocking=False):
-            self._has_ended_reading.wait(_WAIT_S)
-            self._may_wait.release()
-        if self._is_read:
+        if self.wait_in_turn():
             return
         if self.failure is not None:
             raise self.failure

@@ -98,8 +98,13 @@ class Listed:
     leftovers: list[str]
 
 
-def list_folder(root: Path, folder: str) -> Listed:
+def list_folder(root: Path, folder: str, *, with_top: bool = False) -> Listed:
     """Look what lies in a folder, without looking at each file.
+
+    Args:
+        root: The data set's folder.
+        folder: Below it; empty for that one itself.
+        with_top: Whether a file counts that lies in the data set's folder itself, in no label's.
 
     Raises:
         OSError: It is gone, no folder, or not ours to read.
@@ -117,18 +122,22 @@ def list_folder(root: Path, folder: str) -> Listed:
                 found.folders.append(above + name)
             elif name.endswith(".part") and is_half_written(name):
                 found.leftovers.append(above + name)
-            elif above and not is_sidecar(name) and entry.is_file(follow_symlinks=False):
+            elif (
+                (above or with_top)
+                and not is_sidecar(name)
+                and entry.is_file(follow_symlinks=False)
+            ):
                 found.names.append(above + name)
     return found
 
 
-def walk(root: Path, folder: str = "") -> Iterator[Listed]:
-    """The folder and all below it, as deep as training finds pictures.
+def walk(root: Path, folder: str = "", *, with_top: bool = False) -> Iterator[Listed]:
+    """The folder and all below it, as deep as anybody sorts pictures; see `list_folder`.
 
     Raises:
         OSError: The first one cannot be read; of the others these are passed over.
     """
-    first = list_folder(root, folder)
+    first = list_folder(root, folder, with_top=with_top)
     yield first
     pending = first.folders
     while pending:

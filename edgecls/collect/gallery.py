@@ -86,6 +86,23 @@ class Gallery:
         job = self._making.order(key, lambda: self._make_whole(picture))
         return self._wait(picture, job, None)
 
+    def decode(self, picture: str, work: Callable[[], Frame]) -> Frame:
+        """Pixels of a picture, decoded where one that takes long delays nothing else.
+
+        Args:
+            picture: Its name.
+            work: Reads and decodes it.
+
+        Raises:
+            PictureError: It cannot be read, or takes too long.
+            OSError: It is gone.
+        """
+        job = self._making.order(("pixels", picture), work)
+        while not self._making.wait(job, self._limit_s):
+            if job.began_s is not None:  # else others that take long are in the way
+                raise PictureError("it takes too long to be read or decoded")
+        return job.take()
+
     def look(self, picture: Picture) -> Look | None:
         """What is known of how a picture looks, without looking at it."""
         with self._lock:
@@ -108,7 +125,7 @@ class Gallery:
             self._remember(picture.id, look)
         return small
 
-    def _wait(self, picture: Picture, job: Job, limit_s: float | None) -> bytes:
+    def _wait(self, picture: Picture, job: Job[bytes], limit_s: float | None) -> bytes:
         if not self._making.wait(job, self._limit_s if limit_s is None else limit_s):
             if job.began_s is None:
                 raise PictureError(

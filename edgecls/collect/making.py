@@ -6,21 +6,22 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Hashable
-from typing import Final
+from typing import Any, Final, Generic, TypeVar
 
 # A photograph of 12 megapixels takes a Pi Zero 0.3 s.
 PATIENCE_S: Final = 1.0
 # Each may hold a decoded picture of 64 megapixels.
 _MOST_LATE: Final = 3
+_Made = TypeVar("_Made")
 
 
-class Job:
+class Job(Generic[_Made]):
     """Something that is made once, for all who want it."""
 
-    def __init__(self, work: Callable[[], bytes]) -> None:
+    def __init__(self, work: Callable[[], _Made]) -> None:
         self.began_s: float | None = None
         self._work = work
-        self._content = b""
+        self._made: _Made | None = None
         self._wrong: Exception | None = None
         self._done = threading.Event()
 
@@ -38,17 +39,18 @@ class Job:
         """Wait for it; whether it is done."""
         return self._done.wait(seconds)
 
-    def take(self) -> bytes:
+    def take(self) -> _Made:
         """What was made; raises what its work has raised."""
         if self._wrong is not None:
             raise self._wrong
-        return self._content
+        assert self._made is not None
+        return self._made
 
     def run(self) -> None:
         """Make it."""
         self.began_s = time.monotonic()
         try:
-            self._content = self._work()
+            self._made = self._work()
         except Exception as wrong:  # noqa: BLE001  # raised again by whoever takes it
             self._wrong = wrong
         self._done.set()
@@ -67,15 +69,15 @@ class Making:
 
     def __init__(self, patience_s: float = PATIENCE_S) -> None:
         self._patience_s = patience_s
-        self._jobs: dict[Hashable, Job] = {}
-        self._waiting: deque[tuple[Hashable, Job]] = deque()
-        self._now: Job | None = None
+        self._jobs: dict[Hashable, Job[Any]] = {}
+        self._waiting: deque[tuple[Hashable, Job[Any]]] = deque()
+        self._now: Job[Any] | None = None
         self._late = 0
         # The thread that takes jobs; one whose job is late is none any more.
         self._turn: object | None = None
         self._lock = threading.Lock()
 
-    def order(self, key: Hashable, work: Callable[[], bytes]) -> Job:
+    def order(self, key: Hashable, work: Callable[[], _Made]) -> Job[_Made]:
         """Have something made; what is being made already is made once.
 
         Args:
@@ -90,7 +92,7 @@ class Making:
             self._staff()
         return job
 
-    def wait(self, job: Job, limit_s: float) -> bool:
+    def wait(self, job: Job[Any], limit_s: float) -> bool:
         """Wait for a job, and see to it that others do not wait for a late one.
 
         Returns:

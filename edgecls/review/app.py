@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from edgecls.collect.collection import MAX_AT_ONCE
-from edgecls.collect.disk import reason_of
-from edgecls.collect.gallery import Gallery
+from edgecls.collect.disk import StillReadingError, reason_of
 from edgecls.errors import EdgeclsError, InvalidValueError, PictureError
+from edgecls.review.desk import Desk
 from edgecls.review.groups import Group
 from edgecls.review.look import Candidate
-from edgecls.review.review import Change, Review
+from edgecls.review.review import Change
 from edgecls.web import Reply, Request, WebApp, take, take_texts
 from edgecls.web.app import Handler
 
@@ -28,16 +28,14 @@ class ReviewApp:
     """Serves the page; what it answers to a POST is done, and on the disk.
 
     Args:
-        review: What it is about.
-        gallery: Of its pictures.
-        labels: To be offered beside those of the data set, in order.
+        desk: What it is about.
     """
 
-    def __init__(self, review: Review, gallery: Gallery, labels: Sequence[str]) -> None:
+    def __init__(self, desk: Desk) -> None:
         self.web = WebApp("review", Path(__file__).parent / "static")
-        self._review = review
-        self._gallery = gallery
-        self._labels = tuple(labels)
+        self._desk = desk
+        self._review = desk.review
+        self._gallery = desk.gallery
         self._lock = threading.Lock()
         self.done: Counter[str] = Counter()
         for path, look in (
@@ -48,10 +46,10 @@ class ReviewApp:
         ):
             self.web.add("GET", path, _guarded(look), is_slow=path in ("/thumbnail", "/picture"))
         for path, act in (
-            ("/accept", lambda body: review.accept(_ids(body))),
-            ("/relabel", lambda body: review.relabel(_ids(body), take(body, "label", str))),
-            ("/reject", lambda body: review.reject(_ids(body))),
-            ("/undo", lambda _: review.undo()),
+            ("/accept", lambda body: desk.need().accept(_ids(body))),
+            ("/relabel", lambda body: desk.need().relabel(_ids(body), take(body, "label", str))),
+            ("/reject", lambda body: desk.need().reject(_ids(body))),
+            ("/undo", lambda _: desk.need().undo()),
         ):
             self.web.add("POST", path, _guarded(self._then_tell(act)))
         self.web.add("POST", "/empty-trash", _guarded(self._empty_trash))
@@ -73,10 +71,11 @@ class ReviewApp:
 
     def _empty_trash(self, request: Request) -> Reply:
         request.json()
-        deleted = self._review.empty_trash()
+        deleted = self._desk.need().empty_trash()
         return Reply.of_json({"deleted": deleted, "state": self._describe()})
 
     def _get_group(self, request: Request) -> Reply:
+        self._desk.wait_in_turn()
         groups = self._review.groups
         wanted = request.query.get("skip", "0")
         if not (wanted.isascii() and wanted.isdecimal() and len(wanted) < 10):
@@ -99,11 +98,12 @@ class ReviewApp:
         review = self._review
         last = review.last
         counts = dict(review.collection.counts)
-        labels = [*counts, *(label for label in self._labels if label not in counts)]
+        labels = [*counts, *(label for label in self._desk.labels if label not in counts)]
+        stage = self._desk.stage
         return {
             "folder": str(review.root),
             "into": str(review.collection.folder),
-            "total": review.total,
+            "total": review.total + review.waiting,
             "left": review.left,
             "unseen": review.unseen,
             "labels": [
@@ -117,6 +117,8 @@ class ReviewApp:
             "undo": last and {"kind": last.kind, "count": len(last.moves)},
             "trash": review.trash,
             "most": MAX_AT_ONCE,
+            # Until that is over, there are no groups.
+            "reading": None if stage is None else stage.to_json(),
         }
 
 
@@ -141,6 +143,8 @@ def _guarded(handler: Handler) -> Handler:
     def handle(request: Request) -> Reply:
         try:
             return handler(request)
+        except StillReadingError as wrong:
+            return Reply.of_error(503, wrong.problem, wrong.hint)
         except PictureError as wrong:
             return Reply.of_error(404, wrong.problem, wrong.hint)
         except OSError as wrong:

@@ -6,28 +6,35 @@ import csv
 import dataclasses
 import io
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from edgecls.collect.folder import walk
 from edgecls.contract.events import UNKNOWN
 from edgecls.contract.files import read_regular_file
 from edgecls.contract.json_text import Complaints, JsonObject, read_lines, read_object
 from edgecls.contract.labels import MAX_LABEL_CHARACTERS
 from edgecls.contract.moment import LAST_S
+from edgecls.contract.tables import restore
 from edgecls.errors import DatasetError, InvalidValueError
 from edgecls.pictures.bursts import LOG_NAME, burst_of
-from edgecls.pictures.folder import find_files
 from edgecls.pictures.layout import find_parts
 from edgecls.storage.inside import Inside
 from edgecls.storage.steps import STEPS_NAME
+from edgecls.storage.targets import DATA_SET, Target, check_targets
 
 _PROPOSALS: Final = "proposals.json"
 _TABLE: Final = "proposals.csv"
 _MAX_BYTES: Final = 1 << 30
 _MOST_FILES: Final = 10_000_000
 _LARGEST: Final = 1e300
+_LINES_A_STEP: Final = 500
+
+
+def _silent(_read: int, _expected: int | None) -> None:
+    """Nobody wants to know how far it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +88,27 @@ class Found:
         return dataclasses.replace(self, names=tuple(sorted(order[:most])))
 
 
-def find_pictures(folder: Path) -> Found:
-    """Look what there is in a folder.
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A folder to review, before it is known what lies in it.
+
+    Args:
+        folder: As it was given.
+        root: That the pictures are in, absolute.
+        into: The data set that they were proposed for; None where nobody said.
+        files: That were proposed, below the root; None where all count.
+        labels: Of the model that proposed, in order.
+    """
+
+    folder: Path
+    root: Path
+    into: Path | None = None
+    files: tuple[str, ...] | None = None
+    labels: tuple[str, ...] = ()
+
+
+def open_folder(folder: Path) -> Opened:
+    """Look whether there is anything in a folder, which takes no longer in a large one.
 
     Args:
         folder: Of `edgecls camera --record`, of `edgecls label` (`runs/label/<n>`), or any other.
@@ -95,14 +121,40 @@ def find_pictures(folder: Path) -> Found:
             f"there is no folder '{folder}' to review",
             hint="give one that 'edgecls camera --record' or 'edgecls label' has made",
         )
-    found = _find_proposals(folder) if (folder / _PROPOSALS).is_file() else _find_records(folder)
+    is_run = (folder / _PROPOSALS).is_file()
+    opened = _open_proposals(folder) if is_run else Opened(folder, folder.resolve())
     # One that was reviewed to its end is opened all the same: its last decision can be undone.
+    if not _has_any(opened) and not (opened.root / STEPS_NAME).is_file():
+        raise _without_pictures(opened.root)
+    return opened
+
+
+def find_pictures(folder: Path, advance: Callable[[int, int | None], None] = _silent) -> Found:
+    """Look what there is in a folder; see `open_folder`."""
+    found = read_folder(open_folder(folder), advance)
     if not found.names and not (found.root / STEPS_NAME).is_file():
-        raise DatasetError(
-            f"there are no pictures to review in '{found.root}'",
-            hint="'edgecls camera --record DIR' brings some",
-        )
+        raise _without_pictures(found.root)
     return found
+
+
+def read_folder(opened: Opened, advance: Callable[[int, int | None], None] = _silent) -> Found:
+    """List a folder, and read what was said of its pictures.
+
+    Args:
+        opened: The folder.
+        advance: Called with how many lines are read, and how many pictures there are.
+    """
+    names = _list_names(opened)
+    advance(0, len(names))
+    wrong = Complaints()
+    if opened.files is not None:
+        guesses = _read_table(opened.folder / _TABLE, wrong)
+    else:
+        lines = _counted(read_lines(opened.root / LOG_NAME, wrong), len(names), advance)
+        said = read_guesses(lines, wrong)
+        # A picture that somebody put into another folder has kept its name.
+        guesses = {n: said[last] for n in names if (last := n.rpartition("/")[2]) in said}
+    return Found(opened.root, names, guesses, opened.into, opened.labels, wrong)
 
 
 def data_folder(into: Path, root: Path) -> Path:
@@ -122,24 +174,47 @@ def data_folder(into: Path, root: Path) -> Path:
             f"'{root}' cannot be reviewed into '{into}': one of the two lies in the other",
             hint="give the data set a folder of its own: --into pictures",
         )
+    check_targets([Target("--into", goal, DATA_SET)])
     return goal
 
 
-def _find_records(folder: Path) -> Found:
-    root = folder.resolve()
-    wrong = Complaints()
-    said = read_guesses(read_lines(root / LOG_NAME, wrong), wrong)
-    names = _list_names(root)
-    # A picture that somebody put into another folder has kept its name.
-    guesses = {n: said[last] for n in names if (last := n.rpartition("/")[2]) in said}
-    return Found(root, names, guesses, wrong=wrong)
+def _has_any(opened: Opened) -> bool:
+    if opened.files is not None:
+        with Inside(opened.root) as inside:
+            return any(_is_there(inside, name) for name in opened.files)
+    return any(listed.names for listed in walk(opened.root, with_top=True))
 
 
-def _list_names(root: Path) -> tuple[str, ...]:
+def _list_names(opened: Opened) -> tuple[str, ...]:
     """Plain files below the folder, reached through no link: only those can be moved safely."""
-    with Inside(root) as inside:
-        names = (path.relative_to(root).as_posix() for path in find_files(root))
-        return tuple(sorted(name for name in names if inside.has(name)))
+    if opened.files is not None:
+        with Inside(opened.root) as inside:
+            return tuple(sorted(name for name in opened.files if _is_there(inside, name)))
+    found = walk(opened.root, with_top=True)
+    return tuple(sorted(name for listed in found for name in listed.names))
+
+
+def _is_there(inside: Inside, name: str) -> bool:
+    try:
+        return inside.has(name)
+    except OSError:  # a name that leads outside
+        return False
+
+
+def _counted(
+    lines: Iterable[JsonObject], expected: int, advance: Callable[[int, int | None], None]
+) -> Iterator[JsonObject]:
+    for number, line in enumerate(lines, start=1):
+        yield line
+        if number % _LINES_A_STEP == 0:
+            advance(min(number, expected), expected)
+
+
+def _without_pictures(root: Path) -> DatasetError:
+    return DatasetError(
+        f"there are no pictures to review in '{root}'",
+        hint="'edgecls camera --record DIR' brings some",
+    )
 
 
 def read_guesses(lines: Iterable[JsonObject], complain: Callable[[str], None]) -> dict[str, Guess]:
@@ -193,26 +268,14 @@ def _share(value: float) -> float:
     return min(max(value, 0.0), 1.0)
 
 
-def _find_proposals(folder: Path) -> Found:
-    manifest = _read_manifest(folder / _PROPOSALS)
-    root, into, labels, files = manifest
+def _open_proposals(folder: Path) -> Opened:
+    root, into, labels, files = _read_manifest(folder / _PROPOSALS)
     if not root.is_dir():
         raise DatasetError(
             f"the pictures of these proposals are not there any more: '{root}'",
             hint="propose again: edgecls label --model M FOLDER --into DATA",
         )
-    with Inside(root.resolve()) as inside:
-        names = tuple(sorted(name for name in files if _is_there(inside, name)))
-    wrong = Complaints()
-    guesses = _read_table(folder / _TABLE, wrong)
-    return Found(root.resolve(), names, guesses, into, labels, wrong)
-
-
-def _is_there(inside: Inside, name: str) -> bool:
-    try:
-        return inside.has(name)
-    except OSError:  # a name that leads outside
-        return False
+    return Opened(folder, root.resolve(), into, files, labels)
 
 
 def _read_manifest(path: Path) -> tuple[Path, Path, tuple[str, ...], tuple[str, ...]]:
@@ -241,13 +304,14 @@ def _read_table(path: Path, complain: Callable[[str], None]) -> dict[str, Guess]
             if row is None:
                 return guesses
             if file := row.get("file"):
-                guesses[file] = _proposed(row)
+                guesses[restore(file)] = _proposed(row)
         except (csv.Error, ValueError) as wrong:
             complain(f"{path.name!a} line {rows.line_num}: {ascii(str(wrong))[1:-1][:100]}")
 
 
 def _proposed(row: Mapping[str, str | None]) -> Guess:
-    guess, label = (row.get("guess") or ""), (row.get("label") or "").strip()
+    guess, label = (restore(row.get(name) or "") for name in ("guess", "label"))
+    label = label.strip()
     if label and label != guess:
         return Guess(label[:MAX_LABEL_CHARACTERS], 1.0, 1.0)
     score, second = (float(row.get(key) or 0.0) for key in ("score", "second_score"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -80,37 +81,59 @@ def look_at_all(
         classifier: A model to ask; None to take what was said when they were recorded.
         progress: Shows how far it is.
     """
-    index = Index()
-    candidates: list[Candidate] = []
-    thumbnails: list[Frame] = []
-    sizes: list[tuple[int, int]] = []
+    eyes = _Eyes(found, gallery, classifier)
     unreadable: list[str] = []
     with progress("looking at the pictures", len(found.names)) as advance:
         for done, name in enumerate(found.names, start=1):
             try:
-                pixels = _decode(read_picture(found.root, name), classifier)
+                eyes.look(name)
             except (PictureError, OSError) as wrong:
                 reason = wrong.problem if isinstance(wrong, PictureError) else wrong.strerror
                 unreadable.append(f"{name}: {reason}")
-            else:
-                guess = found.guesses.get(name, NOTHING)
-                status = os.stat(found.root / name, follow_symlinks=False)
-                picture = index.add(name, status.st_size, status.st_mtime_ns, guess.burst)
-                gallery.add(picture, pixels, look_at(pixels))
-                candidates.append(Candidate(picture, _ask(classifier, pixels, guess)))
-                thumbnails.append(prepare(pixels, THUMBNAIL))
-                sizes.append((pixels.shape[0], pixels.shape[1]))
             advance(done)
     shape = (-1, *THUMBNAIL.size, 3)
     return Seen(
-        tuple(candidates),
-        np.array(thumbnails, np.uint8).reshape(shape),
-        np.array(sizes, np.int32).reshape(-1, 2),
+        tuple(eyes.candidates),
+        np.array(eyes.thumbnails, np.uint8).reshape(shape),
+        np.array(eyes.sizes, np.int32).reshape(-1, 2),
         tuple(unreadable),
     )
 
 
-def _decode(content: bytes, classifier: Classifier | None) -> Frame:
+class _Eyes:
+    """Looks at one picture after the other."""
+
+    def __init__(self, found: Found, gallery: Gallery, classifier: Classifier | None) -> None:
+        self.candidates: list[Candidate] = []
+        self.thumbnails: list[Frame] = []
+        self.sizes: list[tuple[int, int]] = []
+        self._found = found
+        self._gallery = gallery
+        self._classifier = classifier
+        self._index = Index()
+
+    def look(self, name: str) -> None:
+        """Take in a picture.
+
+        Raises:
+            PictureError: It cannot be read, or takes too long.
+            OSError: It is gone.
+        """
+        root, classifier = self._found.root, self._classifier
+        pixels = self._gallery.decode(name, functools.partial(_decode, root, name, classifier))
+        status = os.stat(root / name, follow_symlinks=False)
+        guess = self._found.guesses.get(name, NOTHING)
+        said = _ask(classifier, pixels, guess)
+        thumbnail = prepare(pixels, THUMBNAIL)
+        picture = self._index.add(name, status.st_size, status.st_mtime_ns, guess.burst)
+        self._gallery.add(picture, pixels, look_at(pixels))
+        self.candidates.append(Candidate(picture, said))
+        self.thumbnails.append(thumbnail)
+        self.sizes.append((pixels.shape[0], pixels.shape[1]))
+
+
+def _decode(root: Path, name: str, classifier: Classifier | None) -> Frame:
+    content = read_picture(root, name)
     # A model gets all pixels; for a look at it a small picture will do.
     return decode_scaled(content, _SMALL) if classifier is None else decode(content)
 

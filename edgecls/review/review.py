@@ -11,7 +11,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -62,7 +62,7 @@ class Review:
 
     Args:
         root: The folder they are in.
-        groups: As they are to be shown.
+        groups: As they are to be shown; more may follow (`begin`).
         collection: The data set.
         tell: Takes a line for people: what an earlier crash has left.
 
@@ -79,20 +79,49 @@ class Review:
     ) -> None:
         self.root = root
         self.collection = collection
-        self._groups = tuple(groups)
+        self.total = 0
+        self.unseen = 0
+        # Pictures that no group has yet, and the names of those that this run knows of.
+        self.waiting = 0
+        self.expected: Container[str] = ()
+        self._tell = tell
         self._lock = threading.RLock()
         self._closing = contextlib.ExitStack()
-        self._open = {c.picture.id: (c, g) for g in self._groups for c in g.candidates}
-        self._ids = {c.picture.name: c.picture.id for c, _ in self._open.values()}
-        self._known = dict(self._open)
-        self.total = len(self._open)
-        self.unseen = 0
+        self._groups: tuple[Group, ...] = ()
+        self._open: dict[str, tuple[Candidate, Group]] = {}
+        self._ids: dict[str, str] = {}
+        self._known: dict[str, tuple[Candidate, Group]] = {}
+        self._came_back: list[str] = []
+        self._weighed = (0, 0)
+        self._trash = 0
         with contextlib.ExitStack() as opening:
             opening.callback(os.close, lock_folder(root))
             self._steps = Steps(root)
             opening.callback(self._steps.close)
-            self._finish_what_was_begun(tell)
+            self._steps.wrong.tell(tell)
+            self.begin(groups)
             self._closing = opening.pop_all()
+
+    def begin(self, groups: Sequence[Group]) -> None:
+        """Take these groups in the place of others, about all of which it was decided.
+
+        Args:
+            groups: As they are to be shown.
+        """
+        with self._lock:
+            self._groups = tuple(groups)
+            self._open = {c.picture.id: (c, g) for g in self._groups for c in g.candidates}
+            self._ids = {c.picture.name: c.picture.id for c, _ in self._open.values()}
+            self._known = dict(self._open)
+            if self._groups:
+                self._finish_what_was_begun()
+            self.total += len(self._open)
+
+    def take_waiting(self) -> list[str]:
+        """Names of pictures that came back from decisions about groups that are no more."""
+        with self._lock:
+            found, self._came_back = self._came_back, []
+            return found
 
     def close(self) -> None:
         """Let go of the folder; may be called twice."""
@@ -102,7 +131,12 @@ class Review:
     @property
     def left(self) -> int:
         """Pictures that nothing was decided about."""
-        return len(self._open)
+        return len(self._open) + self.waiting
+
+    @property
+    def has_groups(self) -> bool:
+        """Whether there is something to decide about now."""
+        return bool(self._open)
 
     @property
     def groups(self) -> list[tuple[Group, tuple[Candidate, ...]]]:
@@ -178,16 +212,19 @@ class Review:
             if step is None:
                 return None
             back = self._steps.undo(step.number)
-            kept = set(step.facts.get("kept", ()))
-            ids = [p.id for p in self._pictures_of_set() if p.file_name in kept]
+            labels = _texts(step.facts.get("labels"))
+            ids = self._ids_in_set(_texts(step.facts.get("kept")), labels)
             if ids:
                 self.collection.discard(ids)
             for _, name in back.moves:
                 if (identifier := self._ids.get(name)) is not None:
                     self._open[identifier] = self._known[identifier]
+                elif name in self.expected:
+                    self._came_back.append(name)
+                    self.waiting += 1
+                    self.total -= 1
                 else:
                     self.unseen += 1
-            labels = tuple(step.facts.get("labels", ()))
             missing = len(step.moves) - len(back.moves)
             return Change(step.kind, len(back.moves), labels, missing)
 
@@ -195,7 +232,11 @@ class Review:
     def trash(self) -> int:
         """Pictures in the trash of the folder."""
         with self._lock:
-            return sum(len(step.moves) for step in self._steps.done)
+            done = self._steps.done
+            key = len(done), done[-1].number if done else 0
+            if key != self._weighed:  # of a hundred thousand decisions it takes a while
+                self._weighed, self._trash = key, sum(len(step.moves) for step in done)
+            return self._trash
 
     def empty_trash(self) -> int:
         """Delete what was decided about from the folder, for good; returns how many files.
@@ -267,11 +308,13 @@ class Review:
         for candidate in candidates:
             self._open.pop(candidate.picture.id, None)
 
-    def _pictures_of_set(self) -> Iterator[Picture]:
-        for label in self.collection.counts:
-            yield from self.collection.pictures(label)
+    def _ids_in_set(self, file_names: Sequence[str], labels: Sequence[str]) -> list[str]:
+        """Pictures by the names that they got in the data set, wherever they lie by now."""
+        places = dict.fromkeys((*labels, *self.collection.counts))
+        found = (self.collection.picture_called(name, places) for name in file_names)
+        return [picture.id for picture in found if picture is not None]
 
-    def _finish_what_was_begun(self, tell: Callable[[str], None]) -> None:
+    def _finish_what_was_begun(self) -> None:
         """Put right what a crash has left in the data set and here."""
         # A step that was begun is completed by now: what it moved was still listed before.
         self._forget_the_missing()
@@ -284,11 +327,17 @@ class Review:
             labels = tuple(dict.fromkeys(twin.in_set.label for twin in left.accepted))
             names = [twin.name for twin in left.accepted]
             self._steps.discard("accept", names, kept=kept, labels=labels)
-            tell(f"{len(names)} pictures were accepted when it ended: they are not shown again")
+            self._tell(
+                f"{len(names)} pictures were accepted when it ended: they are not shown again"
+            )
             self._forget_the_missing()
-        self.total = len(self._open)
 
     def _forget_the_missing(self) -> None:
         candidates = [candidate for candidate, _ in self._open.values()]
         there = {candidate.picture.id for candidate in self._still_there(candidates)}
         self._forget(c for c in candidates if c.picture.id not in there)
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    """The texts of a list that was read; its journal may say anything."""
+    return tuple(text for text in value if isinstance(text, str)) if type(value) is list else ()

@@ -5,6 +5,8 @@ import { ask } from "./live.js";
 
 // More buttons than these nobody finds: the others are behind "Another label".
 const MOST_BUTTONS = 60;
+const POLL_MS = 500;
+const STAGES = { reading: "Reading the folder", looking: "Looking at the pictures", grouping: "Comparing the pictures" };
 const WORDS = { accept: "accepted", relabel: "relabelled", reject: "rejected" };
 
 let state = { labels: [], total: 0, left: 0, undo: null, trash: 0, most: 2000 };
@@ -42,8 +44,21 @@ function showState() {
   byId("empty").hidden = !state.trash;
   byId("unseen").hidden = !state.unseen;
   say(byId("unseen"), state.unseen ? `${count(state.unseen)} of an earlier review came back: start it again to see them` : "");
+  showReading();
   showLabels();
 }
+
+function showReading() {
+  const { reading } = state;
+  byId("reading").hidden = !isComing();
+  if (!isComing()) return;
+  const number = (value) => value.toLocaleString("en");
+  const of = reading && reading.expected !== null ? ` of ${number(reading.expected)}` : "";
+  say(byId("reading"), reading ? `${STAGES[reading.stage]}: ${number(reading.read)}${of}.` : "More pictures follow.");
+}
+
+/** Whether there will be something to decide about, but is not yet. */
+const isComing = () => Boolean(state.reading) || (!group && state.left > 0);
 
 function showLabels() {
   byId("labels").replaceChildren(...state.labels.slice(0, MOST_BUTTONS).map((entry) => {
@@ -58,9 +73,10 @@ function showLabels() {
 
 function showGroup() {
   byId("group").hidden = !group;
-  byId("over").hidden = Boolean(group);
+  byId("over").hidden = Boolean(group) || isComing();
   if (!group) {
-    byId("over-title").focus();
+    if (isComing()) waitForMore();
+    else byId("over-title").focus();
     return;
   }
   chosen = new Set(group.pictures.map((picture) => picture.id));
@@ -133,6 +149,19 @@ function step(by) {
   byId("pictures").querySelectorAll("button")[current].focus();
 }
 
+let timer = 0;
+
+/** Ask how far it is, until there is a group or nothing is left. */
+function waitForMore() {
+  clearTimeout(timer);
+  timer = setTimeout(() => once(async () => {
+    state = await ask("/state");
+    if (state.reading) waitForMore();
+    else await load(0);
+    showState();
+  }, waitForMore), POLL_MS);
+}
+
 async function load(wanted) {
   const found = await ask(`/group?skip=${Math.max(0, wanted)}`);
   ({ group, groups, skip } = found);
@@ -140,8 +169,8 @@ async function load(wanted) {
 }
 
 /** Do one thing at a time: a key that is held must not decide about the next group. */
-async function once(work) {
-  if (isBusy) return;
+async function once(work, orElse = () => {}) {
+  if (isBusy) { orElse(); return; }
   isBusy = true;
   byId("main").setAttribute("aria-busy", "true");
   try {
@@ -150,6 +179,7 @@ async function once(work) {
   } catch (wrong) {
     say(byId("problem"), wrong.message);
     byId("problem").hidden = false;
+    orElse();
   } finally {
     isBusy = false;
     byId("main").setAttribute("aria-busy", "false");
@@ -242,6 +272,7 @@ document.addEventListener("keydown", (event) => {
 
 once(async () => {
   state = await ask("/state");
-  await load(0);
+  if (state.reading) waitForMore();
+  else await load(0);
   showState();
 });

@@ -20,9 +20,10 @@ from edgecls.errors import InvalidValueError
 from edgecls.imaging.opencv import cv2
 from edgecls.pictures.bursts import LOG_NAME, read_bursts
 from edgecls.review.app import ReviewApp
-from edgecls.review.found import find_pictures
+from edgecls.review.desk import Desk
+from edgecls.review.found import find_pictures, open_folder
 from edgecls.review.groups import group_candidates
-from edgecls.review.look import labels_of, look_at_all, reader
+from edgecls.review.look import look_at_all, reader
 from edgecls.review.review import Review
 from edgecls.web import Request
 from tests.fuzz.mutations import mutate, mutate_json
@@ -94,7 +95,9 @@ def _review(seen: Path, into: Path) -> int:
         closing(Collection(into, quota_bytes=0)) as collection,
         closing(Review(found.root, groups, collection)) as review,
     ):
-        _look_at_page(ReviewApp(review, gallery, labels_of(candidates)))
+        desk = Desk(open_folder(seen), review)
+        desk.stage = None
+        _look_at_page(ReviewApp(desk))
         for candidate in candidates:
             try:
                 review.accept([candidate.picture.id])
