@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -37,6 +38,10 @@ FRAMES: Final = 50
 EVERY_S: Final = 2.0
 SOURCE: Final = f"fake:digits?fps={1 / EVERY_S}&loop=1"
 DESK: Final = {"viewport": {"width": 1366, "height": 768}}
+_MOMENT: Final = """
+    names => names.map(name => document.querySelector(name))
+                  .map(found => [found.textContent, found.dataset.frame])
+"""
 # Of the picture's own, which is 640x480 as in `fake:digits`.
 _RATIO: Final = 640 / 480
 
@@ -91,6 +96,37 @@ def is_alike(one: Frame, other: Frame) -> bool:
     return float(np.abs(small[0].astype(int) - small[1]).mean()) < 6.0
 
 
+def look(page: Page, selector: str, *said: str) -> tuple[Frame, list[str]]:
+    """The picture, and texts beside it, of one and the same moment.
+
+    A busy machine takes its time for a screenshot: it is taken again where a frame came meanwhile.
+    """
+    while True:
+        before = page.evaluate(_MOMENT, [selector, *said])
+        picture = screenshot_of(page, selector)
+        if page.evaluate(_MOMENT, [selector, *said]) == before:
+            return picture, [text for text, _ in before[1:]]
+
+
+def press_fifty_times(page: Page, kept_in: Path) -> list[Frame | None]:
+    """Press a key while one picture is shown, then while the next is, until fifty are certain.
+
+    Returns:
+        What was on the screen at each press; None where a busy machine took so long that another
+        frame came meanwhile.
+    """
+    shown: list[Frame | None] = []
+    for number in moments(when_it_changes(page, "#live")):
+        before, _ = look(page, "#live")
+        page.keyboard.press("1")
+        behind = screenshot_of(page, "#live")
+        shown.append(before if is_alike(before, behind) else None)
+        wait_until(lambda number=number: len(files_in(kept_in)) > number, "it is kept")
+        if sum(picture is not None for picture in shown) == FRAMES:
+            break
+    return shown
+
+
 def when_it_changes(page: Page, selector: str) -> float:
     """Wait until another picture is shown; gives the time in the middle of its two seconds."""
     before = screenshot_of(page, selector)
@@ -103,7 +139,7 @@ def when_it_changes(page: Page, selector: str) -> float:
 
 def moments(first_s: float) -> Iterator[int]:
     """The middle of the time for which each of the frames is shown."""
-    for number in range(FRAMES):
+    for number in range(2 * FRAMES):
         time.sleep(max(0.0, first_s + number * EVERY_S - time.monotonic()))
         yield number
 
@@ -123,9 +159,10 @@ def test_for_fifty_frames_the_digit_in_the_pixels_is_the_label_on_the_page(
     with serving(*words) as url, open_page(browser, **DESK) as page:
         page.goto(url)
         page.wait_for_selector("#scores li")
-        for _ in moments(when_it_changes(page, "#picture")):
-            seen.append(read_digit(screenshot_of(page, "#picture")))
-            said.append(page.inner_text("#scores li:first-child .name"))
+        for _ in islice(moments(when_it_changes(page, "#picture")), FRAMES):
+            picture, (label,) = look(page, "#picture", "#scores li:first-child .name")
+            seen.append(read_digit(picture))
+            said.append(label)
     assert seen == said
     assert len(set(seen)) >= 9
 
@@ -137,16 +174,13 @@ def test_fifty_presses_keep_the_fifty_pictures_that_were_shown(
 ) -> None:
     kept_in = tmp_path / "pictures"
     words = ("collect", "--labels", "digit", "--source", SOURCE, "--listen", "127.0.0.1:0")
-    shown = []
     with serving(*words, str(kept_in)) as url, open_page(browser, **DESK) as page:
         page.goto(url)
         page.wait_for_selector("#source.good")
-        for number in moments(when_it_changes(page, "#live")):
-            shown.append(screenshot_of(page, "#live"))
-            page.keyboard.press("1")
-            wait_until(lambda number=number: len(files_in(kept_in)) > number, "it is kept")
+        shown = press_fifty_times(page, kept_in)
     kept = [decode(file.read_bytes()) for file in files_in(kept_in)]
-    assert [read_digit(picture) for picture in kept] == [read_digit(seen) for seen in shown]
-    assert [is_alike(*both) for both in zip(kept, shown, strict=True)] == [True] * FRAMES
+    pairs = [(one, other) for one, other in zip(kept, shown, strict=True) if other is not None]
+    assert [is_alike(*pair) for pair in pairs] == [True] * FRAMES
+    assert [read_digit(one) for one, _ in pairs] == [read_digit(other) for _, other in pairs]
     lines = map(json.loads, (kept_in / "records.jsonl").read_text().splitlines())
-    assert len({line["frame"] for line in lines}) == FRAMES
+    assert len({line["frame"] for line in lines}) == len(kept)
