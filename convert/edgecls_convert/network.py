@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from edgecls.contract.card import ModelCard
+from edgecls.contract.keras_file import load_keras_model
 from edgecls.errors import ModelFileError, NotAClassifierError
 from edgecls_convert.quiet import import_tensorflow, quietly
 
@@ -29,7 +30,9 @@ def load_model(path: Path) -> Any:
     _, keras = import_tensorflow()
     try:
         with quietly():
-            return keras.models.load_model(path, compile=False, safe_mode=True)
+            return load_keras_model(keras, path)
+    except ModelFileError:
+        raise
     # Keras raises whatever the layers' own constructors raise on a configuration they refuse.
     except Exception as wrong:
         raise _cannot_load(path, wrong) from wrong

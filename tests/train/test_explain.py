@@ -108,7 +108,7 @@ def test_a_keras_file_with_code_in_it_is_refused_and_not_run(run, tmp_path):
     scores = spying(keras.layers.Dense(10)(keras.layers.Flatten()(image)))
     keras.Model(image, scores).save(tmp_path / "model.keras")
     (tmp_path / "card.json").write_bytes((run.path / "card.json").read_bytes())
-    with pytest.raises(ModelFileError, match=r"cannot be read as a Keras model: .*Lambda"):
+    with pytest.raises(ModelFileError, match=r"has a Lambda layer, which is Python code"):
         open_explainer(tmp_path / "model.keras")
     assert not (tmp_path / "it was run").exists()
 

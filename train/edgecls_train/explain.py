@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from edgecls.classifier import Classifier
 from edgecls.contract.card import ModelCard
+from edgecls.contract.keras_file import load_keras_model
 from edgecls.contract.labels import Labels
 from edgecls.contract.run import RunFolder
 from edgecls.errors import InvalidValueError, ModelFileError
@@ -163,8 +164,11 @@ def _open_run(run: RunFolder, method: Method | None) -> Explainer:
 def _open_keras(path: Path, card: ModelCard, method: Method | None) -> Explainer:
     keras = load_keras()
     try:
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (OSError, ValueError, TypeError) as wrong:
+        model = load_keras_model(keras, path)
+    except ModelFileError:
+        raise
+    # Keras raises whatever the layers' own constructors raise on a configuration they refuse.
+    except Exception as wrong:
         reason = str(wrong).splitlines()[0] if str(wrong) else type(wrong).__name__
         raise ModelFileError(
             f"'{path}' cannot be read as a Keras model: {reason}",
