@@ -116,6 +116,7 @@ class IsolatedSource(Closing):
         SourceError: It also crashed or hung.
     """
 
+    _is_open = False
     _is_given_up = False  # its process is well, and waits for another source
 
     def __init__(self, kind: str, text: str, wishes: SourceWishes) -> None:
@@ -142,6 +143,7 @@ class IsolatedSource(Closing):
         self.is_sequence = bool(opened["is_sequence"])
         self.warnings = tuple(str(warning) for warning in opened["warnings"])
         self.rate = float(opened["rate"])
+        self._is_open = True
 
     @property
     def child(self) -> int:
@@ -199,7 +201,8 @@ class IsolatedSource(Closing):
         """The answer; for which is waited longer while the child says that packets come."""
         end_s = time.monotonic() + _MOST_WAIT_S
         while "waits" in (answer := self._reader.child.receive(limit_s)):
-            self._limit_memory()
+            if self._is_open:
+                self._limit_memory()
             if time.monotonic() > end_s:
                 self.close()
                 raise ChildFailedError("hang", f"no frame in {_MOST_WAIT_S:g} s")

@@ -235,6 +235,22 @@ class TestLosses:
                 process.wait_for("source", state="back", seconds=5.0)
                 assert process.stop().code == 0
 
+    @pytest.mark.fault(155)
+    @pytest.mark.parametrize(
+        "location", ["http://[::1/stream", "http://x:99999/", "//[", "http://\x1b[31m/"]
+    )
+    def test_a_redirect_to_no_address_is_tried_again(self, model: Path, location: str) -> None:
+        away = answer(f"HTTP/1.1 302 Found\r\nLocation: {location}\r\n\r\n".encode())
+        with (
+            MjpegServer(away, away, playing(noisy())) as server,
+            CameraProcess(model, server.url(), "--wait", *SOON) as process,
+        ):
+            lost = process.wait_for("source", state="lost")
+            process.wait_for("source", state="back", seconds=3.0)
+            process.wait_for("prediction")
+            assert process.stop().code == 0
+        assert "the camera sends us on" in lost["reason"]
+
     @pytest.mark.fault(52)
     def test_a_name_that_nobody_knows_any_more_does_not_end_the_loop(self, model: Path) -> None:
         # A name that never resolves, from the first look on.

@@ -92,6 +92,17 @@ class TestStreams:
         with MjpegServer(answer(head, part(RED), part(BLUE))) as server:
             assert read(server.url(), 2) == [RED, BLUE]
 
+    @pytest.mark.fault(156)
+    @pytest.mark.parametrize("size", [b"-1", b"1_0", b"0x10", b"+10", b"", b"f" * 16, b"\xb2"])
+    def test_a_chunk_is_damaged_whose_size_is(self, size: bytes) -> None:
+        head = answered("200 OK", "Content-Type: image/jpeg", "Transfer-Encoding: chunked")
+        with (
+            MjpegServer(answer(head, size + b"\r\n" + RED)) as server,
+            open_source(server.url(), SOON) as source,
+            pytest.raises(SourceError, match="the camera's chunks are damaged"),
+        ):
+            source.read()
+
     @pytest.mark.fault(54)
     def test_a_cut_off_picture_is_one_error_and_the_next_is_read(self) -> None:
         broken = part(RED[:-20], has_length=False)
@@ -352,6 +363,16 @@ class TestRefusals:
                 id="a redirect to a file",
             ),
             pytest.param(
+                answered("302 Found", "Location: http://[::1/"),
+                "the camera sends us on: 'http://[::1/' is not the address of a camera",
+                "in a browser",
+                id="a redirect to half an address",
+                marks=pytest.mark.fault(155),
+            ),
+            pytest.param(
+                answered("-1 Odd"), "does not answer in HTTP", "", id="a status that is none"
+            ),
+            pytest.param(
                 answered("302 Found", "Location: /stream"),
                 "sends us on more than 5 times",
                 "in a browser",
@@ -410,6 +431,34 @@ class TestPasswords:
         assert (fields["uri"], fields["opaque"], fields["nc"]) == ("/v", "xyz", "00000001")
         assert "hidden" not in sent
 
+    @pytest.mark.fault(156)
+    @pytest.mark.parametrize(
+        ("challenges", "named"),
+        [
+            pytest.param(["Negotiate", "NTLM"], "Negotiate, NTLM", id="as Windows does"),
+            pytest.param(['Digest realm="x", nonce="y", qop="auth-int"'], "Digest", id="auth-int"),
+            pytest.param(['Digest realm="x", algorithm=ROT13'], "Digest", id="a made-up hash"),
+            pytest.param([], "it does not say which", id="not at all"),
+        ],
+    )
+    def test_a_login_that_is_not_known_is_told_as_that(
+        self, challenges: list[str], named: str
+    ) -> None:
+        fields = [f"WWW-Authenticate: {challenge}" for challenge in challenges]
+        with (
+            MjpegServer(answer(answered("401 Unauthorized", *fields))) as server,
+            pytest.raises(SourceError, match=rf"not known here \(401\): {named}\n") as refused,
+        ):
+            open_source(server.url(login="me:hidden@"), SOON)
+        assert "Basic or Digest" in refused.value.hint
+
+    @pytest.mark.fault(156)
+    @pytest.mark.parametrize("challenge", ["Basic realm=x", 'Digest realm="\\"\xff", nonce="n"'])
+    def test_user_and_password_may_have_any_letters(self, challenge: str) -> None:
+        locked = f"HTTP/1.1 401 U\r\nWWW-Authenticate: {challenge}\r\n\r\n".encode("latin-1")
+        with MjpegServer(answer(locked), endless()) as server:
+            assert read(server.url(login="%E4%B8%AD%22%FF:%F0%9F%98%80%5C@")) == [RED]
+
     def test_a_wrong_password_is_tried_once(self) -> None:
         with MjpegServer(answer(self.BASIC)) as server:
             with pytest.raises(SourceError, match="refuses us") as refused:
@@ -426,6 +475,21 @@ class TestPasswords:
                 pytest.raises(SourceError, match="wants a user and a password"),
             ):
                 open_source(server.url(login="me:hidden@"), SOON)
+            assert b"Authorization" not in b"".join(other.requests)
+
+    @pytest.mark.fault(151)
+    def test_another_port_is_not_told_the_password_of_the_environment(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("EDGECLS_SOURCE_USER", "me")
+        monkeypatch.setenv("EDGECLS_SOURCE_PASSWORD", "hidden")
+        with MjpegServer(answer(self.BASIC)) as other:
+            away = answered("302 Found", f"Location: http://x:y@127.0.0.1:{other.port}/")
+            with (
+                MjpegServer(answer(away)) as server,
+                pytest.raises(SourceError, match="not told those of another host or port"),
+            ):
+                open_source(server.url(), SOON)
             assert b"Authorization" not in b"".join(other.requests)
 
     @pytest.mark.fault(61)
