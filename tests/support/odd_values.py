@@ -57,6 +57,11 @@ _SERVERS: Final = ("collect", "review")
 _AT: Final = b": http://"
 # What is wrong is on stdout, in a table.
 _TELLS_IN_TABLES: Final = ("check", "classify", "doctor", "explain")
+# These are obeyed, for longer than anybody would wait here.
+_LONG: Final = {
+    *((command, "", value) for command in ("train", "tune") for value in ("", "--", "digits")),
+    *(("bench", "--seconds", value) for value in ("1e9", "1e18", "9" * 30, "inf")),
+}
 _VARIABLES: Final = {
     "verify": ("EDGECLS_CACHE", "CACHE_DIRECTORY", "XDG_CACHE_HOME", "HOME", "TMPDIR", "TZ"),
     "check": ("EDGECLS_CACHE", "EDGECLS_CACHE_GB", "XDG_CACHE_HOME", "HOME", "COLUMNS"),
@@ -129,7 +134,8 @@ def tries_of(command: str, folder: Path, values: Sequence[str]) -> Iterator[Try]
     base = sound_words(folder)[command]
     for option in [*_options_of(command), ""]:
         for value in values:
-            yield Try((command, *_with(list(base), option, value)))
+            if (command, option, value) not in _LONG:
+                yield Try((command, *_with(list(base), option, value)))
 
 
 def tries_of_variables(folder: Path, values: Sequence[str]) -> Iterator[Try]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from edgecls_train.tune import Candidate, Trial, Tuning
 
 EXIT_INTERRUPTED: Final = 130
-_AMOUNT: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([kKmMgG]?)")
+_AMOUNT: Final = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*([kKmMgG]?)")
 _UNITS: Final = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
 
 
@@ -52,6 +52,7 @@ def tune(
         int,
         typer.Option(
             min=0,
+            max=10_000,
             metavar="N",
             help="Search: try N candidates, the recipes and variants of them (learning rate, width,"
             " image size, augmentation); the best third gets all its epochs. 0: only the recipes.",
