@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -12,11 +13,15 @@ import pytest
 from typer.testing import CliRunner
 
 from edgecls.cli.main import make_app
+from edgecls.contract.preprocessing import Preprocessing
+from edgecls.errors import DatasetError
 from edgecls.pictures import open_pictures
 from edgecls.pictures.digits import DigitPictures
 from edgecls_train.check import Checkup, check_pictures
 from edgecls_train.check_page import build_check_page
+from edgecls_train.dataset import check_class_sizes, enumerate_all, prepare_dataset
 from edgecls_train.evidence import Problem
+from edgecls_train.split import split_dataset
 from tests.train.seeded_data import COPIES, first, load, photo, save, write_burst, write_photos
 
 
@@ -256,6 +261,62 @@ def test_the_table_names_each_problem_with_its_files_and_advice(seeded):
         assert kind.replace("-", " ") in result.stdout
     assert "box/empty.jpg" in result.stdout
     assert "at most one of them is right" in result.stdout
+
+
+@pytest.fixture
+def many_classes(tmp_path) -> Path:
+    """200 classes: of the even ones two pictures each, which are the same; of the others five."""
+    random = np.random.default_rng(7)
+    for number in range(200):
+        folder = tmp_path / "many" / f"class {number:03}"
+        folder.mkdir(parents=True)
+        pictures = random.integers(0, 256, (5, 16, 16, 3)).astype(np.uint8)
+        for index in range(5 if number % 2 else 2):
+            cv2.imwrite(str(folder / f"{index}.png"), pictures[index if number % 2 else 0])
+    return tmp_path / "many"
+
+
+@pytest.mark.fault(174)
+def test_problems_of_many_classes_fit_a_screen_and_json_has_every_one(many_classes):
+    table = run(many_classes, "--no-suspects").stdout
+    assert len(table.splitlines()) <= 30
+    assert max(map(len, table.splitlines())) < 250
+    assert "too few pictures (100 times)         200  yes" in table
+    assert "too few pictures (100 times)           0  no" in table
+    assert "exact duplicates (100 times)         200  no" in table
+    assert table.count("and 97 more of this kind") == 3
+    assert table.splitlines()[-1].startswith("every single one: edgecls check --json")
+    found = json.loads(run(many_classes, "--no-suspects", "--json").stdout)
+    assert len(found["problems"]) == 300
+
+
+@pytest.mark.fault(174)
+def test_training_names_all_classes_that_stop_it_at_once(many_classes):
+    pictures = open_pictures(str(many_classes))
+    with pytest.raises(DatasetError) as wrong:
+        check_class_sizes(pictures.labels, pictures.targets)
+    named = re.findall(r"'(class \d+)' \(2\)", wrong.value.problem)
+    assert named == [f"class {number:03}" for number in range(0, 200, 2)]
+    assert wrong.value.problem.startswith(
+        "100 of 200 classes have too few readable pictures, at least 3 are needed"
+    )
+
+
+@pytest.mark.fault(174)
+def test_so_are_classes_of_too_few_different_pictures(many_classes):
+    for folder in many_classes.iterdir():
+        shutil.copy(folder / "1.png", folder / "2.png")
+    pictures = open_pictures(str(many_classes))
+    dataset = prepare_dataset(pictures, Preprocessing((16, 16)))
+    with pytest.raises(DatasetError) as wrong:
+        split_dataset(dataset, pictures, seed=0)
+    assert wrong.value.problem.startswith("100 classes have too few different pictures")
+    assert wrong.value.problem.count("'class ") == 100
+
+
+def test_of_very_many_classes_the_first_are_named():
+    told = enumerate_all([str(number) for number in range(1000)])
+    assert told.endswith("198, 199 and 800 more ('edgecls check --json' names all)")
 
 
 def test_clean_pictures_exit_with_zero(photos):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,6 +21,7 @@ from edgecls_train.reading import Reading, read_pictures
 
 # One for each subset.
 MIN_PICTURES_PER_CLASS: Final = 3
+MOST_NAMED: Final = 200
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,20 +87,39 @@ def prepare_dataset(
 
 
 def check_class_sizes(labels: Labels, targets: npt.NDArray[np.int64]) -> None:
-    """Refuse a class that is too small to be split.
+    """Refuse classes that are too small to be split.
 
     Raises:
-        DatasetError: It names the first such class.
+        DatasetError: It names all of them.
     """
-    counts = np.bincount(targets, minlength=len(labels))
-    for label, count in zip(labels, counts, strict=True):
-        if count < MIN_PICTURES_PER_CLASS:
-            pictures = "picture" if count == 1 else "pictures"
-            raise DatasetError(
-                f"class {label!r} has {count} readable {pictures}, at least"
-                f" {MIN_PICTURES_PER_CLASS} are needed: to train, to validate and to test",
-                hint="add pictures to that folder (20 are a start), or remove it",
-            )
+    counts = np.bincount(targets, minlength=len(labels)).tolist()
+    small = [
+        (label, count)
+        for label, count in zip(labels, counts, strict=True)
+        if count < MIN_PICTURES_PER_CLASS
+    ]
+    if not small:
+        return
+    wanted = f"at least {MIN_PICTURES_PER_CLASS} are needed: to train, to validate and to test"
+    if len(small) == 1:
+        label, count = small[0]
+        pictures = "picture" if count == 1 else "pictures"
+        raise DatasetError(
+            f"class {label!r} has {count} readable {pictures}, {wanted}",
+            hint="add pictures to that folder (20 are a start), or remove it",
+        )
+    raise DatasetError(
+        f"{len(small)} of {len(labels)} classes have too few readable pictures, {wanted}; these"
+        f" have fewer: {enumerate_all([f'{label!r} ({count})' for label, count in small])}",
+        hint="add pictures to those folders (20 are a start), or remove them",
+    )
+
+
+def enumerate_all(names: Sequence[str]) -> str:
+    """Names for a message: all of them, as long as a person would read them."""
+    shown = ", ".join(names[:MOST_NAMED])
+    more = len(names) - MOST_NAMED
+    return f"{shown} and {more:,} more ('edgecls check --json' names all)" if more > 0 else shown
 
 
 def _refuse_bad_origin(origin: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from edgecls.contract.run import SplitEntry, Subset
 from edgecls.errors import DatasetError
 from edgecls.pictures import PictureSet
-from edgecls_train.dataset import Dataset
+from edgecls_train.dataset import Dataset, enumerate_all
 
 Positions = npt.NDArray[np.int64]
 
@@ -120,17 +120,21 @@ def _draw(
     groups = np.arange(len(dataset)) if dataset.groups is None else dataset.groups
     targets = dataset.targets[positions]
     taken: set[int] = set()
-    for target in np.unique(targets):
+    small: list[tuple[int, int, int]] = []
+    for target in np.unique(targets).tolist():
         members = positions[targets == target]
         # In the order of their first members, so that pictures without groups are simply shuffled.
         numbers, firsts, sizes = np.unique(groups[members], return_index=True, return_counts=True)
         if len(numbers) < wanted:
-            raise _too_few(dataset, int(target), len(members), len(numbers), wanted)
+            small.append((target, len(members), len(numbers)))
+            continue
         order = np.argsort(firsts)
         numbers, sizes = numbers[order], sizes[order]
         count = max(1, round(len(members) * share))
         for unit in _choose(random.permutation(len(numbers)), sizes, count):
             taken.add(int(numbers[unit]))
+    if small:
+        raise _too_few(dataset, small, wanted)
     # A group that holds several classes goes as a whole too.
     return positions[np.isin(groups[positions], list(taken))]
 
@@ -151,17 +155,29 @@ def _choose(order: Positions, sizes: Positions, count: int) -> list[int]:
 def _refuse_untrained(dataset: Dataset, train: Positions) -> None:
     counts = np.bincount(dataset.targets[train], minlength=len(dataset.labels))
     if not counts.all():
-        label = dataset.labels[int(np.flatnonzero(counts == 0)[0])]
+        names = [repr(dataset.labels[target]) for target in np.flatnonzero(counts == 0).tolist()]
+        subject = f"class {names[0]} has" if len(names) == 1 else f"{len(names)} classes have"
+        those = "" if len(names) == 1 else f": {enumerate_all(names)}"
         raise DatasetError(
-            f"class {label!r} has no pictures left to train with",
+            f"{subject} no pictures left to train with{those}",
             hint="add pictures to it; 'edgecls check' shows which ones are the same",
         )
 
 
-def _too_few(dataset: Dataset, target: int, count: int, groups: int, wanted: int) -> DatasetError:
+def _too_few(dataset: Dataset, small: Sequence[tuple[int, int, int]], wanted: int) -> DatasetError:
+    """Names every class, of how many pictures, of which how many are different."""
+    reason = "the others are their duplicates or frames of the same burst"
+    hint = "add pictures of other moments; 'edgecls check' shows which ones are the same"
+    if len(small) == 1:
+        target, count, groups = small[0]
+        return DatasetError(
+            f"class {dataset.labels[target]!r} has {count} pictures to split, but only {groups}"
+            f" different ones ({reason}), at least {wanted} are needed",
+            hint=hint,
+        )
+    names = [f"{dataset.labels[target]!r} ({groups})" for target, _, groups in small]
     return DatasetError(
-        f"class {dataset.labels[target]!r} has {count} pictures to split, but only {groups}"
-        f" different ones (the others are their duplicates or frames of the same burst), at"
-        f" least {wanted} are needed",
-        hint="add pictures of other moments; 'edgecls check' shows which ones are the same",
+        f"{len(small)} classes have too few different pictures ({reason}), at least {wanted} are"
+        f" needed; these have fewer: {enumerate_all(names)}",
+        hint=hint,
     )

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _NAMED_FILES = 3
 _NAMED_CLASSES = 20
+_SHOWN_ALIKE = 3
+_MOST_ADVICE = 500
 
 
 def check(
@@ -107,16 +109,45 @@ def _print_table(checkup: Checkup) -> None:
         print("no problems found")
         return
     print(f"\n{'problem':<32} {'files':>7}  blocking")
+    groups: dict[tuple[str, bool], list[Problem]] = {}
     for problem in checkup.problems:
-        _print_problem(problem)
+        groups.setdefault((problem.kind, problem.blocking), []).append(problem)
+    for alike in groups.values():
+        if len(alike) <= _SHOWN_ALIKE:
+            for problem in alike:
+                _print_problem(problem)
+        else:
+            _print_alike(alike)
+    if any(len(alike) > _SHOWN_ALIKE for alike in groups.values()):
+        print("every single one: edgecls check --json, or --html FILE with the pictures")
 
 
 def _print_problem(problem: Problem) -> None:
-    blocking = "yes" if problem.blocking else "no"
-    kind = problem.kind.replace("-", " ")
-    print(f"{kind:<32} {len(problem.files):>7}  {blocking}")
+    _print_heading(problem.kind, problem.blocking, len(problem.files))
     for name in problem.files[:_NAMED_FILES]:
         print(f"    {printable(name)}")
     if len(problem.files) > _NAMED_FILES:
         print(f"    and {len(problem.files) - _NAMED_FILES} more")
-    print(f"  {printable(problem.advice)}")
+    print(f"  {_advice(problem)}")
+
+
+def _print_alike(alike: list[Problem]) -> None:
+    """Many problems of one kind: how often, and what some of them are."""
+    files = {name for problem in alike for name in problem.files}
+    _print_heading(alike[0].kind, alike[0].blocking, len(files), f" ({len(alike):,} times)")
+    for problem in alike[:_SHOWN_ALIKE]:
+        print(f"    {_advice(problem)}")
+        if problem.files:
+            named = ", ".join(printable(name) for name in problem.files[:_NAMED_FILES])
+            print(f"      {named}{', ...' if len(problem.files) > _NAMED_FILES else ''}")
+    print(f"    and {len(alike) - _SHOWN_ALIKE:,} more of this kind")
+
+
+def _print_heading(kind: str, is_blocking: bool, files: int, times: str = "") -> None:
+    name = kind.replace("-", " ") + times
+    print(f"{name:<32} {files:>7,}  {'yes' if is_blocking else 'no'}")
+
+
+def _advice(problem: Problem) -> str:
+    text = printable(problem.advice)
+    return text if len(text) <= _MOST_ADVICE else f"{text[:_MOST_ADVICE]}..."
