@@ -8,22 +8,18 @@ import os
 import random
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 from edgecls.collect.collection import Collection
-from edgecls.collect.gallery import Gallery
-from edgecls.console import Advance
 from edgecls.errors import InvalidValueError
 from edgecls.imaging.opencv import cv2
 from edgecls.pictures.bursts import LOG_NAME, read_bursts
 from edgecls.review.app import ReviewApp
 from edgecls.review.desk import Desk
-from edgecls.review.found import find_pictures, open_folder
-from edgecls.review.groups import group_candidates
-from edgecls.review.look import look_at_all, reader
+from edgecls.review.found import open_folder
 from edgecls.review.review import Review
 from edgecls.web import Request
 from tests.fuzz.mutations import mutate, mutate_json
@@ -33,6 +29,7 @@ from tests.support.tiny_model import frame_of
 _NAMES: Final = ("cat/1.jpg", "cat/2.jpg", "dog/3.jpg")
 # What a decision synchronises to disk needs none here.
 _MEMORY: Final = Path("/dev/shm")
+_LIMIT_S: Final = 20.0
 
 
 def _seeds() -> list[bytes]:
@@ -87,17 +84,17 @@ def read(content: bytes) -> str:
 
 
 def _review(seen: Path, into: Path) -> int:
-    found = find_pictures(seen)
-    gallery = Gallery(reader(found.root))
-    groups = group_candidates(found.root, look_at_all(found, gallery, None, _unseen))
-    candidates = [candidate for group in groups for candidate in group.candidates]
+    opened = open_folder(seen)
     with (
         closing(Collection(into, quota_bytes=0)) as collection,
-        closing(Review(found.root, groups, collection)) as review,
+        closing(Review(opened.root, (), collection)) as review,
+        closing(Desk(opened, review)) as desk,
     ):
-        desk = Desk(open_folder(seen), review)
-        desk.stage = None
+        desk.start()
+        if not desk.wait_until_ready(_LIMIT_S) or desk.failure is not None:
+            raise desk.failure or AssertionError("it does not become ready")
         _look_at_page(ReviewApp(desk))
+        candidates = [candidate for _, left in review.groups for candidate in left]
         for candidate in candidates:
             try:
                 review.accept([candidate.picture.id])
@@ -105,11 +102,6 @@ def _review(seen: Path, into: Path) -> int:
                 review.relabel([candidate.picture.id], "other")
         review.undo()
     return sum(bool(candidate.guess.label) for candidate in candidates)
-
-
-@contextmanager
-def _unseen(_title: str, _total: int) -> Iterator[Advance]:
-    yield lambda _done, _note="": None
 
 
 def _look_at_page(app: ReviewApp) -> None:
