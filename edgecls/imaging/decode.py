@@ -33,6 +33,9 @@ _REDUCED: Final = {
     4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
     8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
 }
+_MEMORY_HINT: Final = (
+    "" if MAX_PIXELS == FULL_PIXELS else "; more needs more memory than this machine may use"
+)
 _IN_TURN: Final = threading.Lock()
 # Kinds of which a few bytes may keep a decoder busy for long, whatever size they claim.
 _UNBOUNDED: Final = ("TIFF", "AVIF")
@@ -102,7 +105,7 @@ def check_claims(header: Header, content: bytes) -> None:
         raise PictureError(
             f"the {header.format} claims {width}x{height} pixels, at most"
             f" {MAX_PIXELS >> 20} megapixels are read",
-            hint="scale it down first",
+            hint="scale it down first" + _MEMORY_HINT,
         )
     if header.format == "PNG":
         check_png(content)

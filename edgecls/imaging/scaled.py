@@ -8,6 +8,7 @@ from edgecls.contract.preprocessing import Preprocessing
 from edgecls.errors import PictureError
 from edgecls.imaging.decode import Frame, check_claims, decode, decode_rgb, is_quick
 from edgecls.imaging.header import Header, read_header
+from edgecls.imaging.scans import BASELINE, CAMERA_VISITS, check_jpeg_scans
 from edgecls.imaging.view import WHOLE, View
 
 REDUCTIONS: Final = (8, 4, 2)
@@ -28,6 +29,8 @@ def decode_of_camera(jpeg: bytes, preprocessing: Preprocessing, view: View = WHO
             f"a camera's frame is a {header.format} that may take long to decode",
             hint="let it send JPEG",
         )
+    if header.format == "JPEG" and jpeg[header.frame_at + 1] != BASELINE:
+        check_jpeg_scans(jpeg, header.frame_at, CAMERA_VISITS)
     return decode_scaled(jpeg, preprocessing, view, header)
 
 

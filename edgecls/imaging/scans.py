@@ -18,6 +18,7 @@ from edgecls.imaging.opencv import MAX_PIXELS
 
 # Start-of-frame markers of JPEG (ITU-T T.81, table B.1), without the three that are none.
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+BASELINE: Final = 0xC0  # what nearly every camera sends
 _PROGRESSIVE: Final = frozenset((0xC2, 0xC6, 0xCA, 0xCE))
 _FIRST_ARITHMETIC: Final = 0xC9
 _SCAN, _END = 0xDA, 0xD9
@@ -34,6 +35,8 @@ _ANY_VISITS: Final = 1 << 16
 # In large ones at most as often as 16 passes over one colour of the largest. A visit takes 7 to
 # 60 ns on x86-64: a second for the worst file that passes, as for the largest ordinary one.
 _MOST_VISITS: Final = MAX_PIXELS // 64 * 16
+# A camera's frame must not hold up the loop: a quarter of a second, and 12 megapixels in 15 passes.
+CAMERA_VISITS: Final = 1 << 22
 # Tables are built at the beginning of a scan, and this walk looks at every segment.
 _VISITS_A_SEGMENT: Final = 64
 # A block in arithmetic code takes up to 260 ns.
@@ -54,12 +57,13 @@ def find_jpeg_frame(content: bytes) -> int:
     raise PictureError("the JPEG is cut off or damaged in its header")
 
 
-def check_jpeg_scans(content: bytes, frame_at: int) -> None:
+def check_jpeg_scans(content: bytes, frame_at: int, limit: int = _MOST_VISITS) -> None:
     """Refuse a JPEG whose scans would keep a decoder busy for long.
 
     Args:
         content: A whole JPEG.
         frame_at: Where its frame header begins, see `find_jpeg_frame`.
+        limit: Blocks that a decoder may go over in all scans.
 
     Raises:
         PictureError: They would, or its headers are damaged.
@@ -70,7 +74,7 @@ def check_jpeg_scans(content: bytes, frame_at: int) -> None:
     if content[scan_at + 4] >= colors and marker not in _PROGRESSIVE and not is_arithmetic:
         return  # a decoder reads one scan, and refuses to see another
     blocks = _count_blocks(content, frame_at)
-    most_visits = min(_MOST_VISITS, _MOST_PASSES * sum(blocks) + _ANY_VISITS)
+    most_visits = min(limit, _MOST_PASSES * sum(blocks) + _ANY_VISITS)
     if is_arithmetic:
         most_visits //= _ARITHMETIC_COST
     # Never too few: also inside notes, and behind the end. Counting takes 1 ms for 1 MB.

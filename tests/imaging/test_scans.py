@@ -8,12 +8,14 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from edgecls.contract.preprocessing import Preprocessing
 from edgecls.errors import PictureError
-from edgecls.imaging.captured import CapturedFrame
+from edgecls.imaging.captured import CapturedFrame, develop
 from edgecls.imaging.decode import check_claims, decode
 from edgecls.imaging.header import read_header
 from edgecls.imaging.opencv import cv2
 from edgecls.imaging.shown import to_shown_jpeg
+from edgecls.imaging.view import WHOLE
 
 PROGRESSIVE, BASELINE, ARITHMETIC, ARITHMETIC_PROGRESSIVE = 0xC2, 0xC0, 0xC9, 0xCA
 SIZE = (2048, 2048)
@@ -96,6 +98,15 @@ def test_a_progressive_photograph_of_24_megapixels_is_read() -> None:
     progressive = [cv2.IMWRITE_JPEG_PROGRESSIVE, 1]
     jpeg = cv2.imencode(".jpg", photograph, progressive)[1].tobytes()
     assert decode(jpeg).shape == (4000, 6000, 3)
+
+
+@pytest.mark.fault(135)
+def test_the_frame_of_a_camera_may_have_fewer_scans_than_a_file() -> None:
+    jpeg = jpeg_of(PROGRESSIVE, first_scan_and(30), size=(4096, 4096)).replace(NOTE, NOTE * 2)
+    check_claims(read_header(jpeg), jpeg)
+    frame = CapturedFrame(None, 0, 0.0, jpeg=jpeg)
+    with pytest.raises(PictureError, match=TOO_LONG):
+        develop(frame, Preprocessing((28, 28), "GRAY"), WHOLE)
 
 
 def beside_thumbnails(picture: bytes) -> bytes:
