@@ -11,7 +11,8 @@ from edgecls.console import ShowProgress
 from edgecls.contract.files import write_atomically
 from edgecls.contract.run import RunFolder
 from edgecls.errors import EdgeclsError, NotAClassifierError
-from edgecls.storage.targets import PAGE, check_file
+from edgecls.storage.guard import check_file
+from edgecls.storage.targets import PAGE
 from edgecls_convert.attempt import Attempt, convert_once
 from edgecls_convert.calibration import CalibrationSet
 from edgecls_convert.forms import Target

@@ -168,7 +168,7 @@ def _print_result(result: FileResult) -> None:
 def _open_csv(stack: ExitStack, path: Path, top_k: int) -> Callable[[FileResult], None]:
     from edgecls.contract.tables import to_row
     from edgecls.errors import EdgeclsError
-    from edgecls.storage.targets import open_stream
+    from edgecls.storage.guard import open_stream
 
     def attempt(action: Callable[..., _T], *arguments: Any) -> _T:
         try:

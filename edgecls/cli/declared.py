@@ -1,4 +1,4 @@
-"""What a command reads and writes, as its options declare it; the rule is in `storage.targets`."""
+"""What a command reads and writes, as its options declare it; the rule is in `storage.guard`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from edgecls.storage.targets import Input, Mark, Reads, Sorts, Target, Writes, check_targets
+from edgecls.storage.targets import Mark, Reads, Sorts, Writes
+
+if TYPE_CHECKING:
+    from edgecls.storage.guard import Input
 
 
 def refuse_targets(command: Callable[..., None], options: Mapping[str, Any]) -> None:
@@ -20,7 +23,7 @@ def refuse_targets(command: Callable[..., None], options: Mapping[str, Any]) -> 
         options: As it is called.
 
     Raises:
-        TargetError: See `check_targets`.
+        TargetError: See `storage.guard.check_targets`.
     """
     # Looked up only for what is a path: of the sixty options of `camera` two or three are.
     written = {
@@ -30,6 +33,8 @@ def refuse_targets(command: Callable[..., None], options: Mapping[str, Any]) -> 
     }
     if not written:
         return
+    from edgecls.storage.guard import Target, check_targets
+
     targets = [
         Target(option_of(command, name), options[name], mark.kind) for name, mark in written.items()
     ]
@@ -55,6 +60,8 @@ def option_of(command: Callable[..., None], name: str) -> str:
 
 
 def _inputs(command: Callable[..., None], options: Mapping[str, Any]) -> Iterator[Input]:
+    from edgecls.storage.guard import Input
+
     for name, value in options.items():
         values = value if isinstance(value, list) else [value]
         paths = [Path(each) for each in values if isinstance(each, str | Path) and str(each)]

@@ -18,8 +18,9 @@ MOVE_COLUMNS: Final = ("from", "to", "kind")
 # semicolons or tabs, quotes that a comma begins mean nothing: a cell begins behind each of those.
 _UNSEEN: Final = r"\s\x00-\x1f\x7f-\xa0\u200b-\u200f\u2028-\u202f\u2060\ufeff"
 _RUNS: Final = rf"'*(?:[\t\r\n]|[{_UNSEEN}']*[=+\-@\uff1d\uff0b\uff0d\uff20])"
-_DANGEROUS: Final = re.compile(rf"(?:\A|(?<=[;\t\r\n]))(?={_RUNS})")
-_DEFUSED: Final = re.compile(rf"(?:\A|(?<=[;\t\r\n]))'(?={_RUNS})")
+# As text: what is imported at the start of a command is compiled where a row is first made.
+_DANGEROUS: Final = rf"(?:\A|(?<=[;\t\r\n]))(?={_RUNS})"
+_DEFUSED: Final = rf"(?:\A|(?<=[;\t\r\n]))'(?={_RUNS})"
 
 
 def to_row(cells: Iterable[object], end: str = "\r\n") -> str:
@@ -43,9 +44,9 @@ def to_table(columns: Sequence[str], rows: Iterable[Iterable[object]], end: str 
 
 def defuse(text: str) -> str:
     """Text with an apostrophe before what a spreadsheet would run as a formula; see `restore`."""
-    return _DANGEROUS.sub("'", text) if text else text
+    return re.sub(_DANGEROUS, "'", text) if text else text
 
 
 def restore(cell: str) -> str:
     """The text that was defused. Every text comes back as it was, also one with apostrophes."""
-    return _DEFUSED.sub("", cell) if "'" in cell else cell
+    return re.sub(_DEFUSED, "", cell) if "'" in cell else cell

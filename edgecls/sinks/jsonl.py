@@ -13,9 +13,10 @@ from edgecls.contract.events import Event
 from edgecls.errors import SinkClosedError, SinkError, TargetError
 from edgecls.imaging.captured import CapturedFrame
 from edgecls.sinks import Sink
+from edgecls.storage.guard import check_file, open_stream
 from edgecls.storage.journal import Journal, LineFormat, older
 from edgecls.storage.outage import Outage
-from edgecls.storage.targets import EVENTS, check_file, open_stream
+from edgecls.storage.targets import EVENTS
 
 MAX_BYTES: Final = 100 << 20
 KEEP: Final = 5

@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from edgecls.contract.tables import FRAME_COLUMNS, MOVE_COLUMNS, to_row
-
 RECORDS_NAME: Final = "records.jsonl"
 LABELS_NAME: Final = ".labels.json"
 EVENT: Final = b'{"event"'
@@ -25,9 +23,9 @@ _PNG: Final = b"\x89PNG\r\n\x1a\n"
 _COLLECTED: Final = b'"when": "collected"'
 _HEAD_BYTES: Final = 4096
 # A table of `classify`, with as many labels as were asked for.
-_GUESSES: Final = re.compile(rb"file,error(?:,label_\d+,score_\d+)+\r?\n")
+_GUESSES: Final = rb"file,error(?:,label_\d+,score_\d+)+\r?\n"
 # What an album calls its first picture.
-_FIRST: Final = re.compile(r"0{8}1-[0-9]{8}T[0-9]{6}Z\.(?:jpg|png)")
+_FIRST: Final = r"0{8}1-[0-9]{8}T[0-9]{6}Z\.(?:jpg|png)"
 _RUN_FILES: Final = ("metrics.json", "split.csv", "model.keras")
 # As deep as the pictures of a data set lie: DATA/train/cat/1.jpg.
 _DEPTH: Final = 3
@@ -83,28 +81,30 @@ def describe(head: bytes) -> str:
     return "a text or table that edgecls did not write" if is_text else "a file of another kind"
 
 
-def is_events(head: bytes) -> bool:
+def is_events(head: bytes, _file: BinaryIO | None = None) -> bool:
     """Whether a file was written by `camera --jsonl`."""
     return head.startswith(EVENT)
 
 
-def is_frame_table(head: bytes) -> bool:
+def is_frame_table(head: bytes, _file: BinaryIO | None = None) -> bool:
     """Whether a file was written by `camera --csv`, its header perhaps cut off by a power cut."""
+    from edgecls.contract.tables import FRAME_COLUMNS, to_row
+
     header = to_row(FRAME_COLUMNS).encode()
     return head.startswith(header) or header.startswith(head)
 
 
-def is_guess_table(head: bytes) -> bool:
+def is_guess_table(head: bytes, _file: BinaryIO | None = None) -> bool:
     """Whether a file was written by `classify --csv`."""
-    return _GUESSES.match(head) is not None
+    return re.match(_GUESSES, head) is not None
 
 
-def is_page(head: bytes) -> bool:
+def is_page(head: bytes, _file: BinaryIO | None = None) -> bool:
     """Whether an HTML page was written by edgecls."""
     return PAGE_MARK.encode() in head
 
 
-def is_drawing(head: bytes) -> bool:
+def is_drawing(head: bytes, _file: BinaryIO | None = None) -> bool:
     """Whether a PNG was drawn by edgecls; see `mark_drawing`."""
     return head.startswith(_PNG) and DRAWING_MARK in head[:128]
 
@@ -121,7 +121,7 @@ def is_own_model(head: bytes, file: BinaryIO) -> bool:
     return False
 
 
-def may_be_token(head: bytes) -> bool:
+def may_be_token(head: bytes, _file: BinaryIO | None = None) -> bool:
     """Whether a file may hold a page's token: one line of visible ASCII, or nothing yet."""
     return re.fullmatch(rb"[\x21-\x7e]{0,512}\s{0,2}", head) is not None
 
@@ -163,13 +163,15 @@ def kind_of_folder(folder: Path) -> str:
     found = find_picture(folder)
     if not found:
         return "folder"
-    if (folder / RECORDS_NAME).is_file() and _FIRST.fullmatch(found.rpartition("/")[2]):
+    if (folder / RECORDS_NAME).is_file() and re.fullmatch(_FIRST, found.rpartition("/")[2]):
         return "recording"  # the power went before its first picture had a line
     return "data set" if "/" in found else "pictures"
 
 
 def is_moves(head: bytes) -> bool:
     """Whether a file is the table of what a quarantine moved."""
+    from edgecls.contract.tables import MOVE_COLUMNS, to_row
+
     return head.startswith(to_row(MOVE_COLUMNS).rstrip().encode())
 
 

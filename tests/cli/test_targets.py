@@ -16,15 +16,7 @@ import typer
 
 from edgecls.cli.main import make_app
 from edgecls.imaging.opencv import cv2
-from edgecls.storage.targets import (
-    DATA_SET,
-    EVENTS,
-    GUESSES,
-    MODEL,
-    RECORDING,
-    Reads,
-    Sorts,
-)
+from edgecls.storage.targets import DATA_SET, EVENTS, GUESSES, MODEL, RECORDING, Reads, Sorts
 from tests.cli.conftest import Cli
 from tests.support.command_line import Parameter, contents, walk
 from tests.support.tiny_model import frame_of, tiny_model_bytes, write_tiny_model

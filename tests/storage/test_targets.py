@@ -11,6 +11,7 @@ import pytest
 from edgecls.contract.tables import FRAME_COLUMNS, to_row
 from edgecls.errors import TargetError
 from edgecls.imaging.opencv import cv2
+from edgecls.storage.guard import Input, Target, check_file, check_targets, open_stream
 from edgecls.storage.kinds import PAGE_MARK, is_drawing, kind_of_folder, mark_drawing
 from edgecls.storage.targets import (
     DATA_SET,
@@ -27,11 +28,6 @@ from edgecls.storage.targets import (
     TOKEN,
     FileKind,
     FolderKind,
-    Input,
-    Target,
-    check_file,
-    check_targets,
-    open_stream,
 )
 from tests.support.tiny_model import frame_of, write_tiny_model
 

@@ -11,8 +11,9 @@ from typing import Final
 from edgecls.contract.tables import MOVE_COLUMNS, to_row
 from edgecls.errors import DatasetError, EdgeclsError
 from edgecls.pictures import PictureSet
+from edgecls.storage.guard import Target, check_targets
 from edgecls.storage.kinds import is_moves, read_head
-from edgecls.storage.targets import QUARANTINE, Target, check_targets
+from edgecls.storage.targets import QUARANTINE
 from edgecls_train.evidence import Problem
 
 RECORD: Final = "moves.csv"

@@ -29,7 +29,8 @@ from edgecls.contract.modelfile import (
 )
 from edgecls.contract.structure import Structure, read_structure
 from edgecls.errors import InvalidValueError, ModelFileError
-from edgecls.storage.targets import MODEL, check_file
+from edgecls.storage.guard import check_file
+from edgecls.storage.targets import MODEL
 from edgecls_convert.edgetpu.compiler import (
     COMPILE_LIMIT_S,
     SUFFIX,

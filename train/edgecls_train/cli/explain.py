@@ -62,7 +62,8 @@ def explain(
     """
     from edgecls.errors import EdgeclsError, InvalidValueError, PictureError
     from edgecls.pictures.folder import find_pictures
-    from edgecls.storage.targets import DRAWING, check_file
+    from edgecls.storage.guard import check_file
+    from edgecls.storage.targets import DRAWING
     from edgecls_train.explain import open_explainer
 
     paths = list(find_pictures(files))

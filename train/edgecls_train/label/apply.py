@@ -21,6 +21,8 @@ from typing import Any, Final, Literal, TextIO
 from edgecls.console import ShowProgress, json_line
 from edgecls.contract.files import read_regular_file, write_atomically
 from edgecls.errors import EdgeclsError, RunError
+from edgecls.storage.guard import Target, check_targets
+from edgecls.storage.targets import DATA_SET
 from edgecls_train.label.place import Choice, ProposalFolder, class_root
 from edgecls_train.progress import no_progress
 
@@ -90,6 +92,7 @@ def apply_proposals(
         EdgeclsError: The disk is full or not writable; what was moved until then can be undone.
     """
     manifest = place.load_manifest()
+    check_targets([Target("--into", manifest.into, DATA_SET)])
     choices = place.load_choices(manifest)
     root = class_root(manifest.into)
     applied = {step.source for step in _load_journal(place)}
