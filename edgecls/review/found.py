@@ -21,9 +21,10 @@ from edgecls.contract.tables import restore
 from edgecls.errors import DatasetError, InvalidValueError
 from edgecls.pictures.bursts import LOG_NAME, burst_of
 from edgecls.pictures.layout import find_parts
+from edgecls.storage.guard import Target, check_targets
 from edgecls.storage.inside import Inside
 from edgecls.storage.steps import STEPS_NAME
-from edgecls.storage.targets import DATA_SET, Target, check_targets
+from edgecls.storage.targets import DATA_SET
 
 _PROPOSALS: Final = "proposals.json"
 _TABLE: Final = "proposals.csv"
