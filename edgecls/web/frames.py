@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
+from edgecls.errors import EdgeclsError, is_strict
 from edgecls.web.feeds import Viewer, Watched
 
 _BOUNDARY: Final = b"edgecls-frame"
@@ -110,8 +111,10 @@ class FrameStream:
         while (make := self._next()) is not None:
             try:
                 shown = make()
-            except Exception as wrong:  # noqa: BLE001  # told by whoever offers frames
+            except Exception as wrong:  # told by whoever offers frames
                 self.failure, shown = wrong, None
+                if is_strict() and not isinstance(wrong, EdgeclsError):
+                    raise
             self.made_s = time.monotonic()
             self._keep_time(max(self._least_s, 0.0 if shown is None else shown.least_s))
             if shown is not None:

@@ -178,7 +178,10 @@ class TestFrameStream:
         stream.pages.leave(looker)
         assert 10 <= len(made) <= 22
 
-    def test_what_fails_is_told_by_the_owner_and_the_next_frame_shown(self, house: House) -> None:
+    def test_what_fails_is_told_by_the_owner_and_the_next_frame_shown(
+        self, house: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("EDGECLS_STRICT")
         with looking(house, "/frames") as viewer:
             house.pictures.offer(lambda: 1 / 0)  # type: ignore[arg-type,return-value]
             wait_until(lambda: house.pictures.failure is not None, "it is noted")
