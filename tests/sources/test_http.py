@@ -92,6 +92,40 @@ class TestStreams:
         with MjpegServer(answer(head, part(RED), part(BLUE))) as server:
             assert read(server.url(), 2) == [RED, BLUE]
 
+    @pytest.mark.fault(160)
+    @pytest.mark.parametrize(
+        ("fields", "body"),
+        [
+            pytest.param(
+                ["Content-Type: multipart/x-mixed-replace; boundary=other"],
+                part(RED) + part(BLUE),
+                id="between other boundaries",
+            ),
+            pytest.param([], part(RED) + part(BLUE), id="of no stated type"),
+            pytest.param([], RED + BLUE, id="of no stated type, without boundaries"),
+            pytest.param(
+                ["Content-Type: application/octet-stream"], part(RED) + part(BLUE), id="of bytes"
+            ),
+            pytest.param(
+                ["Content-Type: image/jpeg"], RED + BLUE, id="behind each other as one picture"
+            ),
+            pytest.param(["Content-Type: video/x-motion-jpeg"], RED + BLUE, id="as a film"),
+        ],
+    )
+    def test_pictures_are_found_that_come(self, fields: list[str], body: bytes) -> None:
+        with MjpegServer(then_silence(answered("200 OK", *fields), body)) as server:
+            assert read(server.url(), 2) == [RED, BLUE]
+            assert len(server.requests) == 1
+
+    @pytest.mark.fault(160)
+    def test_bytes_that_hold_no_picture_are_refused_soon(self) -> None:
+        head = answered("200 OK", "Content-Type: application/octet-stream")
+        with (
+            MjpegServer(answer(head, bytes(1 << 20))) as server,
+            pytest.raises(SourceError, match="that is application/octet-stream, not MJPEG"),
+        ):
+            open_source(server.url(), SOON)
+
     @pytest.mark.fault(156)
     @pytest.mark.parametrize("size", [b"-1", b"1_0", b"0x10", b"+10", b"", b"f" * 16, b"\xb2"])
     def test_a_chunk_is_damaged_whose_size_is(self, size: bytes) -> None:
@@ -167,6 +201,21 @@ class TestSnapshots:
             wishes = SourceWishes(fps=100, timeout_s=0.5)
             assert read(server.url("/capture"), 3, wishes) == [RED, RED, RED]
             assert len(server.requests) == 3
+
+    @pytest.mark.fault(160)
+    def test_one_without_a_length_is_asked_for_again_and_a_broken_one_is_told(self) -> None:
+        head = answered("200 OK", "Content-Type: image/jpeg")
+        answers = (answer(head, RED), answer(head, BLUE[:-30]), answer(head, BLUE))
+        with (
+            MjpegServer(*answers) as server,
+            open_source(server.url(), SourceWishes(fps=100, timeout_s=0.5)) as source,
+        ):
+            source.read()
+            with pytest.raises(PictureError, match="cut off"):
+                source.read()
+            frame = source.read()
+        assert frame is not None
+        assert frame.jpeg == BLUE
 
     def test_it_is_asked_for_no_more_often_than_wished(self) -> None:
         head = answered("200 OK", "Content-Type: image/jpeg")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from pathlib import Path
 
@@ -100,3 +101,23 @@ def test_a_video_without_a_frame_is_an_error_and_no_end(clip: Path) -> None:
     ):
         source.read()
     assert "check it with a player" in refused.value.hint
+
+
+# Three white frames of 32x32 in fields, as MPEG-2: ffmpeg -f lavfi -i color=white:s=32x32
+# -c:v mpeg2video -flags +ilme+ildct -g 1 -bitexact -f mpeg2video
+INTERLACED = """
+AAABswIAIBP//+AYAAABtRSCAAEAAAAAAbgACABAAAABAAAP//gAAAG1j//zAAAAAAEBE32ulKRFpSlIiAAAAQITfa
+6UpEWlKUiIAAABswIAIBP//+AYAAABtRSCAAEAAAAAAbgACADAAAABAAAP//gAAAG1j//zAAAAAAEBE32ulKRFpSlI
+iAAAAQITfa6UpEWlKUiIAAABswIAIBP//+AYAAABtRSCAAEAAAAAAbgACAFAAAABAAAP//gAAAG1j//zAAAAAAEBE3
+2ulKRFpSlIiAAAAQITfa6UpEWlKUiI"""
+
+
+@pytest.mark.fault(154)
+def test_an_interlaced_film_is_told_and_never_shown_from_old_memory(tmp_path: Path) -> None:
+    (tmp_path / "my film.mpg").write_bytes(base64.b64decode(INTERLACED + "=="))
+    with (
+        open_source(str(tmp_path / "my film.mpg")) as source,
+        pytest.raises(SourceError, match="it is interlaced") as refused,
+    ):
+        source.read()
+    assert f"ffmpeg -i '{tmp_path}/my film.mpg' -vf yadif new.mp4" in refused.value.hint

@@ -25,6 +25,14 @@ _Result = TypeVar("_Result")
 
 # Small cameras cannot do more: an ESP32-CAM takes about 100 ms for a snapshot.
 _SNAPSHOTS_FPS: Final = 5.0
+# One picture, or one after the other without anything between: what their end shows.
+_JPEGS: Final = frozenset(
+    "image/jpeg image/jpg image/pjpeg video/x-motion-jpeg video/x-jpeg video/x-mjpeg video/mjpeg"
+    " video/jpeg".split()
+)
+# What says nothing is looked at: `ffmpeg -listen` states no type.
+_UNSURE: Final = ("", "application/octet-stream")
+_MOST_LOOK: Final = 64 << 10
 _BOUNDARY: Final = re.compile(
     r';\s*boundary\s*=\s*(?:"(?P<quoted>[^"]*)"|(?P<bare>[^\s;]*))', re.IGNORECASE
 )
@@ -48,13 +56,19 @@ class HttpSource(Closing):
         connection, head = self._guard(lambda: self._open(address))
         self._connection = connection
         self._next: Callable[[], bytes]
+        self._interval_s = 1 / (wishes.fps or _SNAPSHOTS_FPS)
+        self._next_s = time.monotonic()
         if head.content_type.startswith("multipart/"):
             parser = MultipartParser(_boundary_of(head))
             self._next = partial(self._read_stream, connection, parser)
-        else:
-            self._interval_s = 1 / (wishes.fps or _SNAPSHOTS_FPS)
-            self._next_s = time.monotonic()
+        elif head.content_type in _JPEGS and head.length is not None:
             self._next = partial(self._read_snapshot, address)
+        else:
+            self._bare, self._has_taken = MultipartParser(), False
+            if head.content_type not in _JPEGS:
+                self._guard(lambda: _look(connection, self._bare, head))
+            self._next_s += self._interval_s
+            self._next = partial(self._read_bare, address)
         self._started_s = time.monotonic()
 
     def read(self) -> CapturedFrame | None:
@@ -111,9 +125,32 @@ class HttpSource(Closing):
                 raise SourceError("the camera ended the stream")
         return picture
 
-    def _read_snapshot(self, address: Address) -> bytes:
+    def _read_bare(self, address: Address) -> bytes:
+        """The next of pictures that come one after the other; a single one is asked for again."""
+        if self._connection is None:
+            self._pace()
+            self._connection, _ = self._open(address)
+            self._bare, self._has_taken = MultipartParser(), False
+        connection = self._connection
+        connection.set_deadline(time.monotonic() + self._silence_s)
+        while (picture := self._bare.next_picture()) is None:
+            if self._bare.fill(connection.receive):
+                continue
+            connection.close()
+            self._connection = None
+            if not self._has_taken:
+                raise PictureError("the camera sent a JPEG that is cut off, or none")
+            return self._read_bare(address)
+        self._has_taken = True
+        return picture
+
+    def _pace(self) -> None:
+        """Wait until the next snapshot may be asked for."""
         time.sleep(max(0.0, self._next_s - time.monotonic()))
         self._next_s = max(self._next_s + self._interval_s, time.monotonic() - 1.0)
+
+    def _read_snapshot(self, address: Address) -> bytes:
+        self._pace()
         if self._connection is None:
             self._connection, _ = self._open(address)
         connection, self._connection = self._connection, None
@@ -172,11 +209,25 @@ def _check(head: Head) -> None:
     if head.status != 200:
         raise _refused(head)
     kind = head.content_type
-    if kind.startswith("multipart/") or kind in ("image/jpeg", "image/jpg", "image/pjpeg"):
+    if kind.startswith("multipart/") or kind in _JPEGS or kind in _UNSURE:
         return
     if kind in ("text/html", "application/xhtml+xml"):
         raise SourceError("that is a web page, not a stream of pictures", hint=_STREAMS)
-    raise SourceError(
+    raise _no_pictures(kind)
+
+
+def _look(connection: Connection, parser: MultipartParser, head: Head) -> None:
+    """Refuse what does not say what it is, unless there is the start of a JPEG soon."""
+    seen = 0
+    while not parser.has_start:
+        count = parser.fill(connection.receive)
+        seen += count
+        if not count or seen > _MOST_LOOK:
+            raise _no_pictures(head.content_type)
+
+
+def _no_pictures(kind: str) -> SourceError:
+    return SourceError(
         f"that is {kind or 'of no stated type'}, not MJPEG or a JPEG picture", hint=_STREAMS
     )
 

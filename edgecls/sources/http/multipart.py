@@ -35,6 +35,7 @@ class MultipartParser:
         self._buffer = bytearray(_CAPACITY)
         self._start = 0  # the first byte that is still of use
         self._end = 0  # behind the last byte received
+        self._has_entered = False  # whether there was a boundary
         self._leave()
 
     def fill(self, receive: Callable[[memoryview], int]) -> int:
@@ -56,6 +57,11 @@ class MultipartParser:
         while rest:
             rest = rest[self.fill(partial(_copy, rest)) :]
 
+    @property
+    def has_start(self) -> bool:
+        """Whether what a JPEG begins with is among what has come and was not taken."""
+        return self._buffer.find(START, self._start, self._end) >= 0
+
     def next_picture(self) -> bytes | None:
         """The next whole JPEG; None when more bytes are needed.
 
@@ -67,7 +73,7 @@ class MultipartParser:
             return self._take_bare()
         while True:
             if not self._is_in_part and not self._enter():
-                return None
+                return None if self._core else self._take_bare()
             if not self._is_picture:
                 if not self._skip():
                     return None
@@ -100,6 +106,11 @@ class MultipartParser:
         """Go behind the next boundary and its header; False when they are not whole yet."""
         found = self._find_boundary(self._end)
         if found is None:
+            if not self._has_entered and self.has_start:
+                self._core = (
+                    b""  # pictures come, and not between the boundaries that were announced
+                )
+                return False
             # What stands before a boundary is of no use, but may hold the half of one.
             self._drop(max(0, self._searched - _PADDING))
             return False
@@ -115,7 +126,7 @@ class MultipartParser:
         header = bytes(self._buffer[line_end:body])
         self._start = body
         self._leave()
-        self._is_in_part = True
+        self._is_in_part = self._has_entered = True
         self._read_header(header)
         return True
 
