@@ -8,9 +8,11 @@ import os
 import stat
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from edgecls.errors import EdgeclsError
+
+_LEAST_BYTES: Final = 1 << 16  # files of /proc and /sys have no size
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -75,7 +77,8 @@ def read_regular_file(path: Path, limit_bytes: int, error: type[EdgeclsError]) -
             )
         try:
             with open(handle, "rb", closefd=False) as file:
-                return file.read(limit_bytes + 1)
+                # As much as it has, not as it may have: so much is allocated before it is read.
+                return file.read(min(limit_bytes, max(status.st_size, _LEAST_BYTES)) + 1)
         except OSError as wrong:
             raise error(f"cannot read {str(path)!r}: {wrong.strerror}") from wrong
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -181,3 +182,20 @@ def test_a_file_that_is_not_ours_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a").chmod(0)
     with pytest.raises(PictureError, match=r"cannot open .*Permission denied"):
         read_regular_file(tmp_path / "a", 100, PictureError)
+
+
+@pytest.mark.fault(181)
+def test_reading_a_small_file_takes_little_memory_however_large_it_might_be(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "small").write_bytes(b"x" * 1000)
+    tracemalloc.start()
+    content = read_regular_file(tmp_path / "small", 1 << 29, EdgeclsError)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert content == b"x" * 1000
+    assert most < 200_000
+
+
+def test_a_file_that_the_kernel_makes_up_is_read_whole() -> None:
+    assert b"MemTotal" in read_regular_file(Path("/proc/meminfo"), 1 << 20, EdgeclsError)
