@@ -16,6 +16,11 @@ RECORDS_NAME: Final = "records.jsonl"
 LABELS_NAME: Final = ".labels.json"
 EVENT: Final = b'{"event"'
 RECORD: Final = b'{"file"'
+# Programs of others write lines that begin with `{"event"`, too, but not with these words.
+_EVENTS: Final = (
+    rb'\{"event": "(?:prediction|change|entered|left|held|shadow|drift|warning|model|source'
+    rb'|unreadable|summary)", "'
+)
 # Pages and drawings that edgecls writes say so; another page of the same name is somebody's own.
 PAGE_MARK: Final = '<meta name="generator" content="edgecls">'
 DRAWING_MARK: Final = b"tEXtSoftware\0edgecls"
@@ -82,8 +87,8 @@ def describe(head: bytes) -> str:
 
 
 def is_events(head: bytes, _file: BinaryIO | None = None) -> bool:
-    """Whether a file was written by `camera --jsonl`."""
-    return head.startswith(EVENT)
+    """Whether a file was written by `camera --jsonl`, or was begun by it."""
+    return re.match(_EVENTS, head) is not None or (EVENT + b": ").startswith(head)
 
 
 def is_frame_table(head: bytes, _file: BinaryIO | None = None) -> bool:

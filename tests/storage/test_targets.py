@@ -42,7 +42,9 @@ def model_bytes(folder: Path) -> bytes:
 
 
 OURS: list[tuple[FileKind, bytes]] = [
-    (EVENTS, b'{"event": "prediction"}\n'),
+    (EVENTS, b'{"event": "prediction", "frame": 0}\n'),
+    (EVENTS, b'{"event": "source", "state": "lost"}\n'),
+    (EVENTS, b'{"even'),
     (FRAMES, to_row(FRAME_COLUMNS).encode()),
     (FRAMES, to_row(FRAME_COLUMNS).encode()[:9]),
     (GUESSES, b"file,error,label_1,score_1\ncat.jpg,,cat,0.9\n"),
@@ -60,6 +62,14 @@ def test_what_edgecls_wrote_may_be_written_again(
     path = tmp_path / "there"
     path.write_bytes(content)
     check_file(path, kind)
+
+
+@pytest.mark.fault(110)
+def test_the_log_of_another_program_is_no_log_of_ours(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    log.write_text('{"event": "user logged in", "level": "info"}\n')
+    with pytest.raises(TargetError, match="which would be lost"):
+        check_file(log, EVENTS)
 
 
 def test_a_model_with_a_card_may_be_converted_anew(tmp_path: Path) -> None:
