@@ -102,6 +102,11 @@ def main() -> None:
         threading.excepthook = _end_of_a_thread
     try:
         make_app(asked)()
+    except KeyboardInterrupt:  # while a command was being imported
+        print("interrupted", file=sys.stderr)
+        sys.exit(EXIT_INTERRUPTED)
+    except (MemoryError, OSError) as wrong:
+        sys.exit(_tell_unexpected(wrong))
     finally:
         _flush()
 

@@ -259,6 +259,27 @@ class TestFailures:
         assert "Traceback (most recent call last):" in result.stderr
         assert "in a way it should not" not in result.stderr
 
+    @pytest.mark.parametrize(
+        ("code", "status", "told"),
+        [
+            pytest.param("raise KeyboardInterrupt", 130, "interrupted\n", id="Ctrl-C"),
+            pytest.param(
+                "raise MemoryError",
+                2,
+                "error: 'edgecls buggy' is installed but cannot be loaded: ",
+                id="no memory",
+            ),
+        ],
+    )
+    def test_what_happens_while_a_command_is_imported_is_told(
+        self, tmp_path: Path, code: str, status: int, told: str
+    ) -> None:
+        (tmp_path / "buggy.py").write_text(code)
+        result = run("buggy", env=self.install(tmp_path, "buggy = buggy:run"))
+        assert result.returncode == status
+        assert result.stderr.startswith(told)
+        assert "Traceback" not in result.stderr
+
     @pytest.mark.fault(181)
     @pytest.mark.parametrize(
         ("code", "told"),
