@@ -158,11 +158,11 @@ class TestWhyThereIsNoPicture:
 
 
 @pytest.mark.fault(151)
-def test_another_port_of_the_same_host_is_not_told_the_password() -> None:
+@pytest.mark.parametrize("method", ["OPTIONS", "DESCRIBE"])
+def test_another_port_of_the_same_host_is_not_told_the_password(method: str) -> None:
     with RtspServer(login=BASIC) as other:
-        answer = moved(other.url())
         with (
-            RtspServer(answers={"OPTIONS": answer, "DESCRIBE": answer}) as server,
+            RtspServer(answers={method: moved(other.url())}) as server,
             pytest.raises(SourceError, match="not told those of another host or port"),
         ):
             open_source(server.url("me:p%40ss@"))

@@ -30,6 +30,7 @@ class Wire:
     def __init__(self, address: Address, deadline_s: float) -> None:
         self.deadline_s = deadline_s
         self._ahead = b""
+        self._number = 0
         self._socket = _connect(address, deadline_s)
 
     def send(self, lines: list[str]) -> None:
@@ -37,6 +38,11 @@ class Wire:
         request = "".join(f"{line}\r\n" for line in [*lines, ""])
         self._wait()
         self._socket.sendall(request.encode("latin-1", "replace"))
+
+    def next_number(self) -> int:
+        """Of a request, from 1 on, where its protocol numbers them."""
+        self._number += 1
+        return self._number
 
     def read_head(self, protocol: str) -> Head:
         """The head of the next answer.

@@ -80,23 +80,32 @@ def ask(address: Address, limit_s: float, patience_s: float = 0.0) -> Described:
 
 
 def _describe(wire: Wire, asked: Address, address: Address, latest_s: float) -> Head:
-    """The answer to DESCRIBE, after logging in where that is wanted."""
-    head = _request(wire, address, 1, "")
+    """The answer to DESCRIBE, or a redirect; logged in where that is wanted."""
+    # As FFmpeg does, which would follow a redirect at either with the password in its hand.
+    head = _ask_for("OPTIONS", wire, asked, address, latest_s)
+    if head.status in REDIRECTS:
+        return head
+    _pass_over(wire, head)
+    return _ask_for("DESCRIBE", wire, asked, address, latest_s)
+
+
+def _ask_for(method: str, wire: Wire, asked: Address, address: Address, latest_s: float) -> Head:
+    head = _request(method, wire, address, "")
+    wire.deadline_s = latest_s
     if head.status != 401:
         return head
-    answer = authorize(address, head.challenges, "DESCRIBE", address.url)
+    answer = authorize(address, head.challenges, method, address.url)
     if not answer:
         raise explain_401(head.challenges, asked, address)
     _pass_over(wire, head)
-    wire.deadline_s = latest_s
-    return _request(wire, address, 2, answer)
+    return _request(method, wire, address, answer)
 
 
-def _request(wire: Wire, address: Address, number: int, authorization: str) -> Head:
+def _request(method: str, wire: Wire, address: Address, authorization: str) -> Head:
     wire.send(
         [
-            f"DESCRIBE {address.url} RTSP/1.0",
-            f"CSeq: {number}",
+            f"{method} {address.url} RTSP/1.0",
+            f"CSeq: {wire.next_number()}",
             "User-Agent: edgecls",
             "Accept: application/sdp",
             *([f"Authorization: {authorization}"] if authorization else []),
