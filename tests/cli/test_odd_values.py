@@ -13,7 +13,13 @@ from typing import Final
 import pytest
 
 from tests.support import odd_values
-from tests.support.odd_values import VALUES, find_faults, make_inputs, sound_words
+from tests.support.odd_values import (
+    VALUES,
+    find_faults,
+    make_inputs,
+    make_odd_files,
+    sound_words,
+)
 
 LONGER: Final = int(os.environ.get("EDGECLS_FUZZ", "1"))
 # What takes long gets few.
@@ -35,7 +41,8 @@ def test_no_value_is_a_crash(command: str, inputs: Path, tmp_path: Path) -> None
     if command in WORKSTATION:
         pytest.importorskip("edgecls_train", reason="edgecls-train is not installed")
     chance = random.Random(command)
-    values = chance.sample(VALUES, min(len(VALUES), LONGER * COUNTS.get(command, 5)))
+    known = [*VALUES, *make_odd_files(tmp_path)]
+    values = chance.sample(known, min(len(known), LONGER * COUNTS.get(command, 5)))
     tries = list(odd_values.tries_of(command, inputs, values))
     assert [(str(one), what) for one, what in find_faults(iter(tries), tmp_path)] == []
     assert len(tries) >= len(values)

@@ -102,6 +102,47 @@ def make_inputs(folder: Path) -> None:
     writer.release()
 
 
+def make_odd_files(folder: Path) -> list[str]:
+    """Files that are not what any option wants, each odd in another way."""
+    deep = 100_000
+    contents = {
+        "empty": b"",
+        "nul": bytes(5000),
+        "noise": random.Random(1).randbytes(5000),
+        "utf16": "cat\r\ndog\r\n".encode("utf-16"),
+        "latin": b"caf\xe9\ncat\n",
+        "one-line": b"x" * 3_000_000,
+        "lines": b"\n" * 3_000_000,
+        "digits": b"9" * 5000 + b" cat\n",
+        "deep.json": b"[" * deep,
+        "deep-object.json": b'{"a":' * deep,
+        "null.json": b"null",
+        "list.json": b"[[], {}, null, 1e400, NaN]",
+        "number.json": b"1" * 5000,
+        "deep.toml": b"a = " + b"[" * deep + b"]" * deep,
+        "keys.toml": b".".join([b"a"] * 5000) + b" = 1",
+        "types.toml": b"[train]\nepochs = [1]\n[board]\nname = 1979-05-27\n[camera]\nsize = nan\n",
+        "wide.csv": b'file,label\n"' + b"x" * 200_000 + b'",cat\n',
+        "quote.csv": b'time,label\n"0,cat\n1,dog',
+        "nul.csv": b"file,label\na.png,c\0t\n",
+        "odd.csv": b"time,label\nnan,cat\ninf,dog\n-1,\n1e400,x,y,z\n",
+        "frames.csv": b"frame,label\n" + b"9" * 5000 + b",cat\n-1,dog\nx,dog\n",
+        "zip.keras": b"PK\x05\x06" + bytes(18),
+        "zip.tflite": b"PK\x03\x04" + bytes(200),
+        "magic.tflite": b"\x20\0\0\0TFL3" + b"\xff" * 500,
+        "jpeg.jpg": b"\xff\xd8\xff" + b"\xff" * 5000,
+        "escape\x1b[31m\n.txt": b"\x1b[31mred\n",
+    }
+    place = folder / "odd"
+    place.mkdir()
+    for name, content in contents.items():
+        (place / name).write_bytes(content)
+    os.mkfifo(place / "fifo")
+    (place / "loop").symlink_to("loop")
+    (place / "folder").mkdir()
+    return sorted(str(path) for path in place.iterdir())
+
+
 def sound_words(folder: Path) -> dict[str, list[str]]:
     """Words behind each command that make it do little, and end."""
     model, data = str(folder / "model.tflite"), str(folder / "data")
@@ -253,13 +294,15 @@ def _main() -> int:
     parser.add_argument("commands", nargs="+", help="commands, or 'environment'")
     parser.add_argument("--values", type=int, default=len(VALUES))
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--files", action="store_true", help="names of odd files, as values")
     asked = parser.parse_args()
-    values = random.Random(asked.seed).sample(VALUES, min(asked.values, len(VALUES)))
     count = 0
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         os.environ["EDGECLS_CACHE"] = str(folder / "cache")
         make_inputs(folder)
+        known = make_odd_files(folder) if asked.files else list(VALUES)
+        values = random.Random(asked.seed).sample(known, min(asked.values, len(known)))
         for command in asked.commands:
             begun = time.monotonic()
             is_environment = command == "environment"
