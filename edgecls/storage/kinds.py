@@ -78,10 +78,10 @@ def describe(head: bytes) -> str:
         return "a model file"
     if head.startswith(b"\x89HDF") or (head.startswith(b"PK") and b"config.json" in head):
         return "a Keras model"
-    known = {b"PK": "a ZIP archive", EVENT: "a file of events", RECORD: "the log of a folder"}
-    for begins, words in known.items():
-        if head.startswith(begins):
-            return words
+    if is_page(head) or is_guess_table(head) or is_events(head) or head.startswith(RECORD):
+        return "something else that edgecls wrote"
+    if head.startswith(b"PK"):
+        return "a ZIP archive"
     is_text = b"\0" not in head and head.decode("utf-8", "ignore").encode() != b""
     return "a text or table that edgecls did not write" if is_text else "a file of another kind"
 

@@ -34,6 +34,7 @@ NO_FILE: Final = {
     "deploy --path": "a folder on the board",
     "deploy --edgecls": "a program on the board",
 }
+CAMERA: Final = "camera -m model.tflite --source photo.png --max-frames 1"
 # What there is to read, by the word with which an option declares it.
 READ: Final = {
     "model": "model.tflite",
@@ -169,6 +170,22 @@ def test_nothing_is_lost(writing: Parameter, target: str, world: Path, cli: Cli)
     assert result.stderr.count("error: ") == 1
     assert result.stderr.count("\n  hint: ") == 1
     assert result.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param("classify -m model.tflite --csv {}/a.csv photo.png", id="classify --csv"),
+        pytest.param(CAMERA + " --csv {}/a.csv", id="camera --csv"),
+        pytest.param(CAMERA + " --jsonl {}/a.jsonl", id="camera --jsonl"),
+        pytest.param(CAMERA + " --record {}/seen --record-when all", id="camera --record"),
+    ],
+)
+@pytest.mark.usefixtures("world")
+def test_the_same_command_may_be_run_again(line: str, tmp_path: Path, cli: Cli) -> None:
+    results = [cli(*line.format(tmp_path).split()) for _ in range(3)]
+    assert [result.exit_code for result in results] == [0, 0, 0]
+    assert len(list(tmp_path.iterdir())) >= 1
 
 
 @pytest.mark.fault(110)

@@ -28,7 +28,7 @@ from edgecls_train.label import (
     propose_labels,
     undo_proposals,
 )
-from edgecls_train.label.place import check_folder_label
+from edgecls_train.label.place import Manifest, check_folder_label
 from tests.support.tiny_model import brightness_of, tiny_model_bytes, write_tiny_model
 
 LABELS = ("dark", "gray", "light")
@@ -521,3 +521,14 @@ print(*Path("data").rglob("*.png"))
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines()[-1] == "data/dark/a.png"
+
+
+@pytest.mark.fault(117)
+@pytest.mark.parametrize("text", ["=1+1", "'=1", "@sum", "-x", "a;=b"])
+def test_names_that_a_spreadsheet_would_run_are_obeyed_as_they_are(text, tmp_path):
+    place = ProposalFolder(tmp_path)
+    place.save_table([(f"{text}/1.jpg", text, text, "0.9", "", "", "1")])
+    manifest = Manifest(tmp_path, tmp_path / "data", (f"{text}/1.jpg",), (text,))
+    (choice,) = place.load_choices(manifest)
+    assert (choice.file, choice.label) == (f"{text}/1.jpg", text)
+    assert f"\n{text}" not in place.table.read_text()
