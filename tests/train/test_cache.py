@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -159,6 +160,34 @@ def test_a_full_disk_says_so_and_leaves_nothing(cache):
         entry.allocate("rows", too_much, np.uint8)
     assert "EDGECLS_CACHE" in full.value.hint
     assert names(cache) == []
+
+
+@pytest.fixture
+def small_disk(tmp_path) -> Iterator[Path]:
+    """A disk of 256 kB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(disk)]
+    if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small disk needs root")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def write_rows(cache: Cache, kilobytes: int, times: int) -> None:
+    with cache.write("key") as entry:
+        for _ in range(times):
+            entry.append("rows", np.zeros((kilobytes, 1 << 10), np.uint8))
+
+
+@pytest.mark.fault(175)
+@pytest.mark.parametrize("kilobytes", [1, 5, 100, 300])
+def test_a_disk_that_fills_up_row_by_row_names_the_folder_and_the_variable(small_disk, kilobytes):
+    with pytest.raises(EdgeclsError) as full:
+        write_rows(Cache(small_disk, limit_bytes=1 << 30), kilobytes, 1 + 600 // kilobytes)
+    assert full.value.problem.startswith(f"the cache '{small_disk}' cannot be written: No space")
+    assert "EDGECLS_CACHE" in full.value.hint
+    assert list(small_disk.iterdir()) == []
 
 
 def test_a_place_that_is_no_folder_says_so(tmp_path):

@@ -75,7 +75,16 @@ class EntryWriter:
         )
 
     def _open(self, name: str) -> IO[bytes]:
-        return self._files.enter_context((self._folder / name).open("w+b"))
+        file = (self._folder / name).open("w+b")
+        self._files.callback(_close, file)
+        return file
+
+
+def _close(file: IO[bytes]) -> None:
+    # What a full disk left in the buffer cannot be written now either, and was told before; an
+    # entry that is kept has been flushed and synced.
+    with contextlib.suppress(OSError):
+        file.close()
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ is far cheaper than decoding, and only pictures that changed in content are a ne
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import time
@@ -133,7 +134,8 @@ def _load_stamped(cache: Cache, pictures: PictureSet, stamp: _Stamp) -> Reading 
 
 def _save_stamp(cache: Cache, stamp: _Stamp, key: str) -> None:
     if stamp.is_settled and cache.load(stamp.key) is None:
-        with cache.write(stamp.key) as entry:
+        # It only saves time; on a disk that is full now, the pictures are there all the same.
+        with contextlib.suppress(EdgeclsError), cache.write(stamp.key) as entry:
             entry.append("key", np.frombuffer(key.encode(), np.uint8))
 
 
