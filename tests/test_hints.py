@@ -15,7 +15,7 @@ FOLDERS: Final = ("edgecls", "train/edgecls_train", "convert/edgecls_convert")
 # Looked for on PyPI, in Debian 12 and 13 and on Raspberry Pi OS, in November 2026. Of our own,
 # which are on no index, only an extra of what is installed already, and a folder of a checkout.
 ON_PYPI: Final = frozenset(
-    "ai-edge-litert keras mlxtend numpy opencv-python simplejpeg tensorflow tflite-runtime"
+    "ai-edge-litert h5py keras mlxtend numpy opencv-python simplejpeg tensorflow tflite-runtime"
     " edgecls[mqtt] edgecls-train[imagenet] . ./".split()
 )
 IN_DEBIAN: Final = frozenset(

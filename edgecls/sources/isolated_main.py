@@ -111,7 +111,7 @@ class Pulse:
 
     def _watch(self) -> None:
         """Look several times in a silence, until the library is done."""
-        quiet_s, has_answered = 0.0, False
+        quiet_s, has_answered, is_cut = 0.0, False, False
         while (silence_s := self._silence_s) is not None:
             time.sleep(silence_s * _BEAT_SHARE)
             if self._silence_s is None:
@@ -124,10 +124,11 @@ class Pulse:
                 self._patience_s if has_answered else 0.0,
                 _BLIND_PATIENCE_S if is_blind else 0.0,
             )
+            is_opening = self._patience_s > 0 and not is_cut  # which has a limit of its own
             if quiet_s >= limit_s:
                 self._arrivals.hang_up()
-                quiet_s = 0.0  # whatever is tried next has a silence of its own
-            elif is_there or limit_s > silence_s:
+                quiet_s, is_cut = 0.0, True  # whatever is tried next has a silence of its own
+            elif is_there or limit_s > silence_s or is_opening:
                 with contextlib.suppress(OSError):  # the parent is gone
                     say(self._line, waits=True)
 
