@@ -203,6 +203,7 @@ const decide = (path, more) => once(async () => {
     state = answer.state;
     tell(answer.change);
   }
+  showState();
   // What was not chosen of this group stays: it comes next.
   await load(skip);
   showState();
