@@ -48,18 +48,33 @@ def is_saved_model(path: Path) -> bool:
 
 
 def _recognize(path: Path) -> tuple[str, str]:
-    with path.open("rb") as file:
-        head = file.read(16)
+    try:
+        with path.open("rb") as file:
+            head = file.read(16)
+        names = _names_in(path)
+    except OSError as wrong:
+        raise ModelFileError(
+            f"cannot read '{path}': {wrong.strerror or wrong}",
+            hint="check that it is there and that you may read it",
+        ) from wrong
     if head[4:8] == b"TFL3":
         return _SUFFIXES[".tflite"]
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-        if any(name.endswith("data.pkl") for name in names):
-            return _SUFFIXES[".pt"]
-        if "config.json" in names:
-            return "", ""
+    if any(name.endswith("data.pkl") for name in names):
+        return _SUFFIXES[".pt"]
+    if "config.json" in names:
+        return "", ""
     for magic, suffix in _MAGICS.items():
         if head.startswith(magic):
             return _SUFFIXES[suffix]
     return _SUFFIXES.get(path.suffix.lower(), ("", ""))
+
+
+def _names_in(path: Path) -> list[str]:
+    """The names in a ZIP; none in one whose directory is damaged, which is told by who reads it."""
+    if not zipfile.is_zipfile(path):
+        return []
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.namelist()
+    except Exception:  # noqa: BLE001  # zipfile and struct raise a dozen kinds
+        return []

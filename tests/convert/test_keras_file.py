@@ -21,6 +21,7 @@ import pytest
 
 from edgecls.contract.keras_file import check_config, check_weights, load_keras_model, read_archive
 from edgecls.errors import ModelFileError
+from edgecls_convert.formats import refuse_other_formats
 from edgecls_convert.network import load_model
 from edgecls_convert.quiet import import_tensorflow
 
@@ -362,3 +363,21 @@ def test_a_megabyte_that_would_take_gigabytes_is_refused_within_the_memory_of_ke
     assert done.returncode == 1
     assert "has weights that claim 3,600,000,000 bytes and store 0" in done.stderr
     assert "hint: save it with model.save('model.keras')" in done.stderr
+
+
+@pytest.mark.fault(172)
+@pytest.mark.parametrize("seed", range(40))
+def test_a_directory_that_is_damaged_anywhere_is_one_error(sound, tmp_path, seed):
+    noise = random.Random(seed)
+    path = write(tmp_path / "m.keras", {**sound, "model.weights.h5": b"x" * 99})
+    content = bytearray(path.read_bytes())
+    for _ in range(noise.choice([1, 2, 5])):
+        content[noise.randrange(content.index(b"PK\1\2"), len(content))] = noise.randrange(256)
+    path.write_bytes(content)
+    with pytest.raises(ModelFileError):
+        open_as_convert_does(path)
+
+
+def open_as_convert_does(path: Path) -> Any:
+    refuse_other_formats(path)
+    return load_model(path)
