@@ -93,7 +93,7 @@ def test_a_keras_file_without_its_card_says_so(run, tmp_path):
 def test_a_damaged_keras_file_says_so(run, tmp_path):
     (tmp_path / "model.keras").write_bytes(b"PK nothing")
     (tmp_path / "card.json").write_bytes((run.path / "card.json").read_bytes())
-    with pytest.raises(ModelFileError, match=r"cannot be read as a Keras model"):
+    with pytest.raises(ModelFileError, match=r"is no sound .keras file"):
         open_explainer(tmp_path / "model.keras")
 
 
