@@ -149,7 +149,7 @@ def open_run(path: Path) -> RunFolder:
     if not run.is_complete:
         raise RunError(
             f"the run '{path}' is not complete (no metrics.json)",
-            hint="training was interrupted; run 'edgecls train' again",
+            hint=f"training was interrupted; to go on: edgecls train --resume {path}",
         )
     return run
 
