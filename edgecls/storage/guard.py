@@ -115,7 +115,7 @@ def open_stream(path: Path) -> TextIO:
             f"nobody reads '{path}'", hint="start the program that reads it first"
         ) from wrong
     os.set_blocking(handle, True)
-    return open(handle, "a", encoding="utf-8", errors="backslashreplace", newline="")
+    return open(handle, "a", 1, "utf-8", "backslashreplace", "")  # line by line
 
 
 def _stranger(path: Path, kind: FileKind) -> str:
