@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 _MOST_LABELS: Final = 20
 # A small folder is read by then, and its page need not say how far it is.
-_AT_ONCE_S: Final = 0.5
+_AT_ONCE_S: Final = 0.3
 
 
 def collect(

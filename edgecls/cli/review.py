@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from edgecls.review.review import Review
 
 # A small folder is ready by then, and its page need not say how far it is.
-_AT_ONCE_S: Final = 0.5
+_AT_ONCE_S: Final = 0.3
 
 
 def review(
