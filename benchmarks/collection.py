@@ -65,7 +65,10 @@ def measure_collection(root: Path, count: int) -> dict[str, Any]:
     fill(root, count, "collected")
     began = time.monotonic()
     with served("collect", "--source", "fake:digits", str(root)) as (process, port):
-        found: dict[str, Any] = {"first_answer_s": since(began), "first_answer_cpu_s": cpu_s(process)}
+        found: dict[str, Any] = {
+            "first_answer_s": since(began),
+            "first_answer_cpu_s": cpu_s(process),
+        }
         while get(port, "/state")["reading"] is not None:
             time.sleep(0.02)
         found["read_s"] = since(began)
