@@ -77,3 +77,18 @@ def test_no_hint_names_a_package_that_no_index_has() -> None:
         if name not in (ON_PYPI if tool == "pip" else IN_DEBIAN | ON_PI_OS)
     ]
     assert unknown == []
+
+
+@pytest.mark.fault(158)
+def test_no_page_does_so_either() -> None:
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("[a-z]*/*.md"), *ROOT.glob("d*/**/*.md")]
+    unknown = [
+        (str(page.relative_to(ROOT)), name)
+        for page in pages
+        for tool, words in _INSTALL.findall(page.read_text(encoding="utf-8"))
+        if tool == "pip"
+        for name in packages_of(re.split(r"`| {2}", words)[0])
+        if name not in ON_PYPI | {"./convert", "./train"}
+    ]
+    assert len(pages) > 30
+    assert unknown == []
