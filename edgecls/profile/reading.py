@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from typing import Any, Final
 
-from edgecls.contract.toml import place
+from edgecls.contract.toml import parse_toml, place
 from edgecls.errors import InvalidValueError
 
 # Table -> key -> type; `list` is a list of texts.
@@ -44,8 +43,8 @@ def read_tables(text: str, where: str) -> dict[str, dict[str, Any]]:
         InvalidValueError: It names the file, the line and the key.
     """
     try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as wrong:
+        content = parse_toml(text)
+    except ValueError as wrong:
         raise InvalidValueError(
             f"{where} is not TOML: {wrong}", hint="begin with a copy of a built-in profile"
         ) from wrong

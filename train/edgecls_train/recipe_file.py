@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any, Final
 
 from edgecls.contract.files import read_regular_file
 from edgecls.contract.preprocessing import Preprocessing
-from edgecls.contract.toml import place
+from edgecls.contract.toml import parse_toml, place
 from edgecls.errors import InvalidValueError, RecipeError
 from edgecls_train.knobs import TYPE_NAMES
 from edgecls_train.recipe import (
@@ -72,8 +71,8 @@ def parse_recipe(text: str, where: str) -> Recipe:
         RecipeError: It names the key and, where it can be told, the line.
     """
     try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as wrong:
+        table = parse_toml(text)
+    except ValueError as wrong:
         raise RecipeError(f"{where} is not TOML: {wrong}") from wrong
     tables = _check_keys(table, text, where)
     image = dict(tables["image"])

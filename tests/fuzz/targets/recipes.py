@@ -12,6 +12,7 @@ from tests.fuzz.target import Target
 
 _VALUES: Final = (
     "nan", "inf", "-inf", "0", "-1", "1e400", "true", '"text"', "[]", "{}", "[1, 2, 3]", "10000000",
+    "[" * 50_000 + "]" * 50_000, ".".join("a" * 5000) + "=1", "9" * 5000, "{a=" * 5000,
     "1979-05-27", '"""\n"""', "0x7fffffffffffffff", "99999999999999999999999",
 )  # fmt: skip
 
