@@ -24,8 +24,10 @@ _FIRST_ARITHMETIC: Final = 0xC9
 _SCAN, _END = 0xDA, 0xD9
 # A file may have thumbnails, profiles and depth maps in notes of 64 KB before its picture.
 _MOST_SEGMENTS: Final = 1 << 16
-# Markers without a length behind them, apart from those of beginning and end.
-_BARE: Final = frozenset((0x01, *range(0xD0, 0xD8)))
+# Markers without a length behind them, apart from those of beginning and end. The reserved ones
+# have one in the standard; but a decoder that looks for a restart mark drops two bytes of them, and
+# whoever skips more does not see the scans that are hidden there.
+_BARE: Final = frozenset((*range(0x01, 0xC0), *range(0xD0, 0xD8)))
 # In coded data 0xFF is followed by 0, by a restart mark, or by the 0xFF of another marker.
 _NEXT_MARKER: Final = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 # A decoder may go over every block of 8x8 so many times; libraries for small files use 12 to 15.
@@ -105,11 +107,14 @@ def _ends_within(most_visits: int, content: bytes, scan_at: int, blocks: dict[in
 
 
 def _segments(content: bytes, position: int) -> Iterator[tuple[int, int]]:
-    """Markers and where they stand, as a decoder comes across them; ends where it is cut off."""
+    """Markers and where they stand, as a decoder comes across them; ends where it is cut off.
+
+    Args:
+        content: A JPEG.
+        position: Where one of its markers stands.
+    """
     while position + 4 <= len(content):
         marker = content[position + 1]
-        if content[position] != 0xFF or not marker:
-            return
         if marker == 0xFF:  # fill byte
             position += 1
             continue
@@ -118,7 +123,8 @@ def _segments(content: bytes, position: int) -> Iterator[tuple[int, int]]:
             position += 2
         else:
             position += 2 + struct.unpack_from(">H", content, position + 2)[0]
-        if marker == _SCAN or (position + 2 <= len(content) and content[position] != 0xFF):
+        behind = content[position : position + 2]
+        if marker == _SCAN or not behind.startswith(b"\xff") or behind == b"\xff\0":
             # Coded data, or bytes that a decoder passes over.
             found = _NEXT_MARKER.search(content, position)
             if found is None:

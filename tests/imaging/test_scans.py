@@ -23,9 +23,15 @@ TOO_LONG = "so many scans that decoding it would take too long"
 # Behind which a decoder looks for the next marker; 64 KB of it, as long as the pixels may need.
 NOTE = b"\xff\xfe\xff\xff" + bytes(65533)
 
+# It has no length where a decoder waits for a restart mark, and hides no scans of 64 KB.
+RESERVED = b"\xff\x02\xff\xff"
+
 
 def segment(marker: int, content: bytes) -> bytes:
     return bytes([0xFF, marker]) + struct.pack(">H", len(content) + 2) + content
+
+
+RESTARTS, NO_RESTARTS = segment(0xDD, b"\0\x08"), segment(0xDD, b"\0\0")
 
 
 def scan_of(colors: int, first: int, last: int) -> bytes:
@@ -89,6 +95,20 @@ def test_nothing_that_a_decoder_ignores_hides_the_frame_header() -> None:
     hidden = bomb[:2] + b"\xff\x01\xff\xd0" + bomb[2:]
     with pytest.raises(PictureError, match=TOO_LONG):
         decode(hidden)
+
+
+@pytest.mark.fault(143)
+@pytest.mark.parametrize(
+    "between",
+    [
+        pytest.param(NO_RESTARTS + b"\xff\0", id="a zero where a marker should be"),
+        pytest.param(RESERVED + NO_RESTARTS, id="a reserved marker in coded data"),
+    ],
+)
+def test_nothing_that_a_decoder_passes_over_hides_scans(between: bytes) -> None:
+    scans = RESTARTS + scan_of(1, 0, 0) + between + first_scan_and(1000)
+    with pytest.raises(PictureError, match=TOO_LONG):
+        decode(jpeg_of(PROGRESSIVE, scans))
 
 
 @pytest.mark.fault(135)
