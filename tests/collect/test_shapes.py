@@ -44,3 +44,22 @@ def test_all_four_corners_are_on_the_screen(
         wait_for(page, IS_LOADED, "#large-picture")
         large = shares_seen(page, page.locator("#large"), shape)
     assert [is_whole(part) for part in (live, thumbnail, button, large)] == [True] * 4
+
+
+@pytest.mark.fault(96)
+@pytest.mark.parametrize("settings", [DESK, PHONE], ids=["desk", "phone"])
+def test_the_tick_of_a_chosen_picture_covers_none_of_it(
+    serve: Callable[..., Served], browser: Browser, settings: dict[str, object]
+) -> None:
+    served = serve("cat")
+    served.camera.draw = lambda _number: marked_jpeg(SHAPES["square"])
+    served.camera.show(0)
+    with open_page(browser, **settings) as page:
+        page.goto(served.url)
+        page.wait_for_selector("#live[data-frame]")
+        page.keyboard.press("1")
+        wait_for(page, IS_LOADED, "#grid img")
+        page.locator("#grid li").click()
+        page.wait_for_selector("#grid li[aria-selected='true']")
+        chosen = shares_seen(page, page.locator("#grid li"), SHAPES["square"])
+    assert is_whole(chosen), chosen
