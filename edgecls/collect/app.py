@@ -195,9 +195,9 @@ def _number(text: str) -> int:
 
 def _seen(body: Mapping[str, Any]) -> Seen | None:
     """The frame that was on the screen; None from a program that has none."""
-    if "frame" not in body:
+    if "frame" not in body and "run" not in body:
         return None
-    if isinstance(body["frame"], bool):
+    if isinstance(body.get("frame"), bool):
         raise InvalidValueError("'frame' is no number of a frame")
     return Seen(take(body, "run", str), take(body, "frame", int))
 

@@ -88,6 +88,7 @@ class TestByNumber:
         "odd",
         [
             pytest.param({"frame": 3}, id="a number without its run"),
+            pytest.param({"run": "x"}, id="a run without a number", marks=pytest.mark.fault(92)),
             pytest.param({"frame": "3", "run": "x"}, id="a text"),
             pytest.param({"frame": True, "run": "x"}, id="true"),
             pytest.param({"frame": None, "run": "x"}, id="null"),

@@ -189,6 +189,7 @@ class TestSnapshot:
             pytest.param({"frame": "1", "run": "0123456789ab"}, 409, id="of an earlier start"),
             pytest.param({"frame": "1"}, 409, id="of no start"),
             pytest.param({"frame": "-1", "run": "same"}, 400, id="no number"),
+            pytest.param({"run": "same"}, 400, id="a start without a number"),
             pytest.param({"frame": "9" * 400, "run": "same"}, 400, id="a very long number"),
         ],
     )

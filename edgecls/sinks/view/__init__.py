@@ -180,13 +180,14 @@ class ViewSink(Sink):
         """A frame as large as the camera sends it: the one that was seen, else the next."""
         query = request.query
         try:
-            frame = self._find(query) if "frame" in query else self._wait_for_next()
+            is_named = "frame" in query or "run" in query
+            frame = self._find(query) if is_named else self._wait_for_next()
         except FrameGoneError as gone:
             return Reply.of_error(409, gone.problem, gone.hint)
         return Reply.of_jpeg(to_jpeg(frame), time.strftime("edgecls-%Y%m%d-%H%M%S.jpg"))
 
     def _find(self, query: Mapping[str, str]) -> CapturedFrame:
-        text = query["frame"]
+        text = query.get("frame", "")
         if not (text.isascii() and text.isdecimal() and len(text) < 16):
             raise InvalidValueError(f"{text!r} is no number of a frame")
         return self._recent.find(query.get("run", ""), int(text))
