@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import ipaddress
+import operator
 import selectors
 import socket
 from collections import Counter
@@ -19,6 +21,7 @@ from edgecls.web.message import Reply
 # At once, before those who are here already have their turn again.
 _NEWCOMERS: Final = 16
 _PREFIX_BITS: Final = 64  # of IPv6: what one household or office has
+_since: Final = operator.attrgetter("since_s")
 # These may be closed for others: nobody has been promised anything yet.
 _SILENT: Final = (State.READING, State.LINGERING)
 _NOTHING_LEFT: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -121,9 +124,9 @@ class Clients:
         if count >= min(limits.strangers_of_one, limits.connections_of_one):
             strangers = [client for client in self._strangers() if client.network == network]
             if count >= limits.connections_of_one:
-                return self._let_go(strangers) or self._let_go_silent(network)
+                return self._let_go_first(strangers) or self._let_go_silent(network)
             if len(strangers) >= limits.strangers_of_one:
-                return self._let_go(strangers)
+                return self._let_go_first(strangers)
         if len(self) < limits.connections:
             return True
         return self._let_go(self._strangers()) or self._let_go_silent()
@@ -146,11 +149,16 @@ class Clients:
             for client in self._wanted
             if client.state in _SILENT and network in ("", client.network)
         ]
-        if silent:
-            min(silent, key=lambda client: client.since_s).drop()
-        return bool(silent)
+        return self._let_go_first(silent)
+
+    def _let_go_first(self, clients: list[Connection]) -> bool:
+        """Close the one that came first; False where there is none."""
+        if clients:
+            min(clients, key=_since).drop()
+        return bool(clients)
 
 
+@functools.lru_cache(maxsize=64)
 def network_of(peer: str) -> str:
     """An address, or of IPv6 the beginning that one customer of a provider has for himself."""
     address = plain_address(peer)
