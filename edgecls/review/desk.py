@@ -168,7 +168,7 @@ class Desk:
         """The next pictures, of those that are left."""
         rest = dataclasses.replace(found, names=tuple(left))
         some = rest.least_certain(self._most)
-        self.review.waiting = len(left) - len(some.names)
+        self.review.expect(len(left))
         seen = look_at_all(some, self.gallery, self._classifier, self._progress)
         if self._is_closing.is_set():
             return
@@ -179,7 +179,7 @@ class Desk:
             self.labels = tuple(dict.fromkeys((*self.labels, *labels_of(seen.candidates))))
         for name in some.names:
             del left[name]
-        self.review.begin(groups)
+        self.review.begin(groups, len(left))
 
     def _tell_unreadable(self, problems: tuple[str, ...]) -> None:
         for problem in problems[:_MOST_TOLD]:

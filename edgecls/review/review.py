@@ -92,6 +92,7 @@ class Review:
         self._ids: dict[str, str] = {}
         self._known: dict[str, tuple[Candidate, Group]] = {}
         self._came_back: list[str] = []
+        self._is_beginning = False
         self._weighed = (0, 0)
         self._trash = 0
         with contextlib.ExitStack() as opening:
@@ -102,13 +103,21 @@ class Review:
             self.begin(groups)
             self._closing = opening.pop_all()
 
-    def begin(self, groups: Sequence[Group]) -> None:
+    def expect(self, waiting: int) -> None:
+        """So many pictures have no group yet, apart from those that came back meanwhile."""
+        with self._lock:
+            self.waiting = waiting + len(self._came_back)
+
+    def begin(self, groups: Sequence[Group], waiting: int = 0) -> None:
         """Take these groups in the place of others, about all of which it was decided.
 
         Args:
             groups: As they are to be shown.
+            waiting: See `expect`.
         """
         with self._lock:
+            # Putting right what a crash has left takes a while; until then they are still to come.
+            self._is_beginning = True
             self._groups = tuple(groups)
             self._open = {c.picture.id: (c, g) for g in self._groups for c in g.candidates}
             self._ids = {c.picture.name: c.picture.id for c, _ in self._open.values()}
@@ -116,6 +125,8 @@ class Review:
             if self._groups:
                 self._finish_what_was_begun()
             self.total += len(self._open)
+            self._is_beginning = False
+            self.expect(waiting)
 
     def take_waiting(self) -> list[str]:
         """Names of pictures that came back from decisions about groups that are no more."""
@@ -131,12 +142,12 @@ class Review:
     @property
     def left(self) -> int:
         """Pictures that nothing was decided about."""
-        return len(self._open) + self.waiting
+        return self.waiting if self._is_beginning else len(self._open) + self.waiting
 
     @property
     def has_groups(self) -> bool:
         """Whether there is something to decide about now."""
-        return bool(self._open)
+        return bool(self._open) and not self._is_beginning
 
     @property
     def groups(self) -> list[tuple[Group, tuple[Candidate, ...]]]:
