@@ -1,8 +1,8 @@
 """Pictures that may take long to decode: in a child process, with a deadline.
 
 A TIFF may hold a progressive JPEG in each of a million tiles, an AVIF a frame of another size than
-it claims. What a picture takes can be bounded from its bytes for the other kinds, as long as it is
-not very large.
+it claims, a GIF millions of orders to begin its table anew, of 13 microseconds each. What a picture
+takes can be bounded from its bytes for the other kinds, as long as it is not very large.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ _MEMORY_HINT: Final = (
 )
 _IN_TURN: Final = threading.Lock()
 # Kinds of which a few bytes may keep a decoder busy for long, whatever size they claim.
-_UNBOUNDED: Final = ("TIFF", "AVIF")
+_UNBOUNDED: Final = ("TIFF", "AVIF", "GIF")
 # A PNG of 16 bits a sample takes 40 ns a pixel on x86-64, other kinds less: half a second.
 MOST_QUICK_PIXELS: Final = 1 << 24
 
@@ -59,7 +59,7 @@ def decode(content: bytes) -> Frame:
 
     Raises:
         PictureError: Empty, cut off, damaged, not a picture, an unsupported kind, longer than 10 s
-            to decode (a TIFF, an AVIF, or not a JPEG of more than 16 megapixels), or larger
+            to decode (a TIFF, AVIF or GIF, or not a JPEG of more than 16 megapixels), or larger
             than 64 megapixels; with less than 1.5 GB of memory fewer: 17 with 512 MB
             (refused before it is decoded).
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -31,7 +32,7 @@ def encoded(kind: str, pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) 
 
 
 @pytest.mark.fault(142)
-@pytest.mark.parametrize("kind", [".tif", ".avif"])
+@pytest.mark.parametrize("kind", [".tif", ".avif", ".gif"])
 def test_what_comes_from_the_child_is_what_opencv_decodes(kind: str) -> None:
     content = encoded(kind, FRAME)
     expected = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)[:, :, ::-1]
@@ -55,13 +56,22 @@ def test_a_decoder_that_dies_costs_its_picture() -> None:
     assert apart.decode_apart(encoded(".tif", FRAME), "TIFF").shape == FRAME.shape
 
 
+@pytest.mark.fault(145)
+def test_a_gif_of_orders_to_begin_anew_is_given_up() -> None:
+    header = b"GIF89a" + struct.pack("<HHBBB", 100, 100, 0x80, 0, 0) + bytes(6)
+    orders = (b"\xff" + b"\x24\x49\x92" * 85) * 40_000  # of three bits, 100
+    picture = b"," + struct.pack("<HHHHB", 0, 0, 100, 100, 0) + b"\2" + orders + b"\0"
+    with pytest.raises(PictureError, match="the GIF takes longer than 10 s to decode"):
+        decode(header + picture + b";")
+
+
 def test_what_is_no_picture_is_told_as_before() -> None:
     with pytest.raises(PictureError, match="the TIFF is cut off, damaged or too large"):
         decode(b"II*\0" + bytes(100))
 
 
 @pytest.mark.fault(142)
-@pytest.mark.parametrize("kind", [".tif", ".avif"])
+@pytest.mark.parametrize("kind", [".tif", ".avif", ".gif"])
 def test_a_camera_frame_of_a_kind_that_may_take_long_is_unreadable(kind: str) -> None:
     frame = CapturedFrame(None, 0, 0.0, jpeg=encoded(kind, FRAME))
     with pytest.raises(PictureError, match="that may take long to decode") as refused:
