@@ -135,6 +135,19 @@ def test_its_memory_is_known() -> None:
     assert child.private_bytes == 0
 
 
+@pytest.mark.fault(144)
+def test_a_child_that_was_closed_does_not_run_however_long_it_takes_to_die(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("edgecls.child._END_LIMIT_S", 0.0)  # as long as giving back its memory
+    with odd_child("grow") as child:
+        child.receive(30)
+        child.close()
+        assert not child.is_running
+        with pytest.raises(ChildFailedError):
+            child.receive(30)
+
+
 def test_its_job_is_not_among_its_arguments() -> None:
     with odd_child("echo") as child:
         assert b"echo" not in Path(f"/proc/{child.pid}/cmdline").read_bytes()

@@ -68,6 +68,7 @@ class Child:
     ) -> None:
         self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._stderr = -1
+        self._is_closed = False
         try:
             self._stderr = open_memory("stderr")
             self._process = subprocess.Popen(
@@ -94,8 +95,8 @@ class Child:
 
     @property
     def is_running(self) -> bool:
-        """Whether it has not ended."""
-        return self._process.poll() is None
+        """Whether it has not ended, and was not closed: one of much memory dies for seconds."""
+        return not self._is_closed and self._process.poll() is None
 
     @property
     def private_bytes(self) -> int:
@@ -120,8 +121,8 @@ class Child:
             ChildFailedError: It crashed, gave up, or said nothing for `limit_s`.
             ChildBugError: A bug of ours ended it.
         """
-        self._line.settimeout(max(limit_s, 0.001))
         try:
+            self._line.settimeout(max(limit_s, 0.001))
             packet = self._line.recv(MOST_PACKET_BYTES)
         except TimeoutError:
             self.close()
@@ -146,6 +147,7 @@ class Child:
 
     def close(self) -> None:
         """End the child, whatever it does; may be called twice, and by any thread."""
+        self._is_closed = True
         if self._process.poll() is None:
             self._process.kill()
         with contextlib.suppress(subprocess.TimeoutExpired):
