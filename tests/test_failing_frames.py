@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from edgecls.batch import classify_files
 from edgecls.bench import Configuration
 from edgecls.bench.worker import measure_here
 from edgecls.classifier import Classifier
+from edgecls.collect.gallery import Gallery
 from edgecls.comparison import compare_models
 from edgecls.contract.events import PredictionEvent
 from edgecls.contract.warning_event import WarningEvent
@@ -21,6 +23,8 @@ from edgecls.errors import EngineError
 from edgecls.evaluation import evaluate
 from edgecls.imaging.opencv import cv2
 from edgecls.pipeline import Loop
+from edgecls.review.found import open_folder, read_folder
+from edgecls.review.look import look_at_all, reader
 from edgecls.runtimes import installed_runtimes
 from edgecls.runtimes.failures import MOST_FAILURES_IN_A_ROW
 from edgecls.sinks.fake import FakeSink
@@ -150,3 +154,16 @@ def test_the_commands_say_so(cli: Cli, choosy: Classifier, tmp_path: Path) -> No
     assert result.exit_code == 1
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert ["error" in line for line in lines] == [False, True, False]
+
+
+@contextmanager
+def silently(_title: str, _total: int) -> Iterator[Callable[..., None]]:
+    yield lambda _done, _note="": None
+
+
+def test_a_review_leaves_it_out_and_names_it(choosy: Classifier, tmp_path: Path) -> None:
+    write_pictures(tmp_path / "seen", WORKS, FAILS, WORKS)
+    found = read_folder(open_folder(tmp_path / "seen"), lambda _done, _of: None)
+    seen = look_at_all(found, Gallery(reader(found.root)), choosy, silently)
+    assert [each.picture.name for each in seen.candidates] == ["0000.png", "0002.png"]
+    assert "0001.png: litert failed while it ran the model" in seen.unreadable[0]

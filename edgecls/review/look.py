@@ -19,13 +19,14 @@ from edgecls.collect.index import Index, Picture
 from edgecls.collect.look import look_at
 from edgecls.console import ShowProgress
 from edgecls.contract.preprocessing import Preprocessing
-from edgecls.errors import PictureError
+from edgecls.errors import FrameFailedError, PictureError
 from edgecls.imaging.decode import Frame, decode
 from edgecls.imaging.prepare import prepare
 from edgecls.imaging.scaled import decode_scaled
 from edgecls.pictures.alike import THUMBNAIL
 from edgecls.pictures.folder import MAX_PICTURE_BYTES
 from edgecls.review.found import NOTHING, Found, Guess
+from edgecls.runtimes.failures import Failures
 
 if TYPE_CHECKING:
     from edgecls.classifier import Classifier
@@ -52,7 +53,7 @@ class Seen:
         candidates: Those that can be read.
         thumbnails: uint8 RGB (N, 32, 32, 3), one a candidate.
         sizes: (N, 2), of the pictures.
-        unreadable: What was wrong with each of the others.
+        unreadable: What was wrong with each of the others, or went wrong when the model saw it.
     """
 
     candidates: tuple[Candidate, ...]
@@ -80,13 +81,21 @@ def look_at_all(
         gallery: Takes the thumbnails.
         classifier: A model to ask; None to take what was said when they were recorded.
         progress: Shows how far it is.
+
+    Raises:
+        EngineError: The model fails on very many pictures in a row.
     """
     eyes = _Eyes(found, gallery, classifier)
     unreadable: list[str] = []
+    failures = Failures()
     with progress("looking at the pictures", len(found.names)) as advance:
         for done, name in enumerate(found.names, start=1):
             try:
                 eyes.look(name)
+                failures.end()
+            except FrameFailedError as failed:
+                unreadable.append(f"{name}: {failed.problem}")
+                failures.add(failed, classifier.model.name if classifier else "")
             except (PictureError, OSError) as wrong:
                 reason = wrong.problem if isinstance(wrong, PictureError) else wrong.strerror
                 unreadable.append(f"{name}: {reason}")
@@ -117,6 +126,7 @@ class _Eyes:
 
         Raises:
             PictureError: It cannot be read, or takes too long.
+            FrameFailedError: The model fails on it.
             OSError: It is gone.
         """
         root, classifier = self._found.root, self._classifier

@@ -29,6 +29,7 @@ from edgecls_train.label import (
     undo_proposals,
 )
 from edgecls_train.label.place import Manifest, check_folder_label
+from tests.support.choosy_model import choosy_model_bytes
 from tests.support.tiny_model import brightness_of, tiny_model_bytes, write_tiny_model
 
 LABELS = ("dark", "gray", "light")
@@ -532,3 +533,29 @@ def test_names_that_a_spreadsheet_would_run_are_obeyed_as_they_are(text, tmp_pat
     (choice,) = place.load_choices(manifest)
     assert (choice.file, choice.label) == (f"{text}/1.jpg", text)
     assert f"\n{text}" not in place.table.read_text()
+
+
+@pytest.mark.fault(137)
+def test_a_picture_on_which_the_model_fails_stays_where_it_is(tmp_path: Path) -> None:
+    folder, root = tmp_path / "new", tmp_path / "proposals"
+    write_picture(folder / "fails.png", 128)
+    write_picture(folder / "works.png", 255)
+    (tmp_path / "choosy.tflite").write_bytes(choosy_model_bytes())
+    choosy = Classifier.open(tmp_path / "choosy.tflite")
+    found = propose_labels(choosy, folder, tmp_path / "data", 0.0, root)
+    choosy.close()
+    assert [guess.file for guess in (*found.certain, *found.uncertain)] == ["works.png"]
+    assert [problem.split(":")[0] for problem in found.unreadable] == ["fails.png"]
+    assert "failed while it ran the model" in found.unreadable[0]
+
+
+@pytest.mark.fault(137)
+def test_a_model_that_fails_on_all_pictures_proposes_nothing(tmp_path: Path) -> None:
+    folder, root = tmp_path / "new", tmp_path / "proposals"
+    write_picture(folder / "fails.png", 128)
+    (tmp_path / "choosy.tflite").write_bytes(choosy_model_bytes())
+    choosy = Classifier.open(tmp_path / "choosy.tflite")
+    with pytest.raises(DatasetError, match=r"none of the 1 pictures .* can be classified"):
+        propose_labels(choosy, folder, tmp_path / "data", 0.0, root)
+    choosy.close()
+    assert not root.exists()

@@ -18,13 +18,14 @@ from edgecls.console import ShowProgress
 from edgecls.contract.files import read_regular_file, write_atomically
 from edgecls.contract.labels import Labels
 from edgecls.contract.run import create_run
-from edgecls.errors import DatasetError, InvalidValueError, PictureError
+from edgecls.errors import DatasetError, FrameFailedError, InvalidValueError, PictureError
 from edgecls.imaging.decode import Frame, decode
 from edgecls.imaging.prepare import prepare
 from edgecls.pictures.alike import THUMBNAIL, alike_pairs
 from edgecls.pictures.folder import MAX_PICTURE_BYTES, find_files
 from edgecls.pictures.groups import group_pairs
 from edgecls.pictures.layout import list_folders
+from edgecls.runtimes.failures import Failures
 from edgecls_train.label.place import (
     PROPOSALS,
     Manifest,
@@ -76,7 +77,8 @@ class Proposals:
         certain: With a proposed label, the most certain first.
         uncertain: Without one, the most useful to label by hand first: the smallest margin
             (Scheffer et al. 2001), one picture of those that show the same before the others.
-        unreadable: What was wrong with each picture that could not be read.
+        unreadable: What was wrong with each picture that could not be read, or on which the model
+            failed.
     """
 
     place: ProposalFolder
@@ -107,8 +109,9 @@ def propose_labels(
         say: Takes lines for people.
 
     Raises:
-        DatasetError: No folder, no pictures in it, none that can be read, or it is `into` itself.
+        DatasetError: No folder, no pictures in it, none that can be classified, or it is `into`.
         InvalidValueError: A score that is none.
+        EngineError: The model fails on very many pictures in a row.
         EdgeclsError: The disk is full or not writable.
     """
     if not 0.0 <= min_score <= 1.0:
@@ -120,7 +123,7 @@ def propose_labels(
     seen = _look_at_all(classifier, folder, paths, progress)
     if not seen.guesses:
         raise DatasetError(
-            f"none of the {len(paths)} pictures in '{folder}' can be read, the first:"
+            f"none of the {len(paths)} pictures in '{folder}' can be classified, the first:"
             f" {seen.unreadable[0]}"
         )
     _tell_unreadable(seen.unreadable, len(paths), say)
@@ -174,12 +177,16 @@ def _look_at_all(
     classifier: Classifier, folder: Path, paths: Sequence[Path], progress: ShowProgress
 ) -> _Seen:
     seen = _Seen([], [], [], [], [])
+    failures = Failures()
     with progress("classifying", len(paths)) as advance:
         for done, path in enumerate(paths, start=1):
             try:
                 _look_at(classifier, folder, path, seen)
-            except PictureError as wrong:
+                failures.end()
+            except (PictureError, FrameFailedError) as wrong:
                 seen.unreadable.append(f"{path.relative_to(folder).as_posix()}: {wrong.problem}")
+                if isinstance(wrong, FrameFailedError):
+                    failures.add(wrong, classifier.model.name)
             advance(done)
     return seen
 
