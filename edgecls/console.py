@@ -98,6 +98,13 @@ class _ShownStream(io.TextIOWrapper):
         return super().write(text)
 
 
+def print_error(problem: str, hint: str = "") -> None:
+    """Say on standard error what is wrong, and what to do about it."""
+    print(f"error: {printable(problem)}", file=sys.stderr)
+    if hint:
+        print(f"  hint: {printable(hint)}", file=sys.stderr)
+
+
 def guard_streams() -> None:
     """Let nothing that is printed from now on control the terminal, whoever forgot `printable`.
 

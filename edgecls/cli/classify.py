@@ -180,7 +180,8 @@ def _open_csv(stack: ExitStack, path: Path, top_k: int) -> Callable[[FileResult]
             ) from wrong
 
     # Line by line, so that what is done is kept whatever happens; an odd name stays UTF-8.
-    is_stream = path.exists() and not path.is_file()
+    is_there = path.exists()
+    is_stream = is_there and not path.is_file()
     file = attempt(
         lambda: (
             open_stream(path) if is_stream else path.open("w", 1, "utf-8", "backslashreplace", "")
@@ -194,5 +195,10 @@ def _open_csv(stack: ExitStack, path: Path, top_k: int) -> Callable[[FileResult]
         attempt(file.write, to_row([str(result.path), result.error, *cells], "\n"))
 
     named = [f"{what}_{n}" for n in range(1, top_k + 1) for what in ("label", "score")]
-    attempt(file.write, to_row(["file", "error", *named], "\n"))
+    try:
+        attempt(file.write, to_row(["file", "error", *named], "\n"))
+    except EdgeclsError:  # a full disk takes the name of a file where it takes none of its bytes
+        if not is_there:
+            path.unlink(missing_ok=True)
+        raise
     return write

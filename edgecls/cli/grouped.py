@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
+import typer
 from typer.core import TyperCommand
+
+from edgecls.cli.declared import mark_of, option_of
+from edgecls.console import print_error
 
 _PLAIN: Final = "Options"
 
@@ -18,8 +22,15 @@ class GroupedCommand(TyperCommand):
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse, with the values that were left out."""
-        return super().parse_args(ctx, self.filled_in(args))
+        """Parse, with the values that were left out.
+
+        Raises:
+            typer.Exit: The name of a file or folder is empty, which it has said.
+        """
+        rest = super().parse_args(ctx, self.filled_in(args))
+        if not ctx.resilient_parsing:
+            self._refuse_empty_names(ctx)
+        return rest
 
     def filled_in(self, args: list[str]) -> list[str]:
         """The words as the library gets them; other than given only where an option stands alone.
@@ -45,6 +56,20 @@ class GroupedCommand(TyperCommand):
             if records:
                 with formatter.section(heading):
                     formatter.write_dl(records)
+
+    def _refuse_empty_names(self, ctx: Any) -> None:
+        if self.callback is None:
+            return
+        # Here, where they are words yet: as a path, an empty name is the current folder, and
+        # `collect "$DATA"` of a variable that is not set would fill that one.
+        for name, given in ctx.params.items():
+            is_empty = given == "" or (isinstance(given, list | tuple) and "" in given)
+            if is_empty and mark_of(self.callback, name) is not None:
+                print_error(
+                    f"{option_of(self.callback, name)} is an empty name",
+                    "is a variable not set? The current folder is '.'",
+                )
+                raise typer.Exit(1)
 
     def _options(self) -> list[Any]:
         # An argument has a name and a metavar, too: `[DATA]` is no option called `data`.

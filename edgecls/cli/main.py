@@ -19,7 +19,7 @@ from edgecls import __version__
 from edgecls.cli.declared import refuse_targets
 from edgecls.cli.grouped import GroupedCommand
 from edgecls.cli.service import tell_failure
-from edgecls.console import guard_streams, printable, silence_libraries
+from edgecls.console import guard_streams, print_error, silence_libraries
 from edgecls.errors import EXIT_BUG, EdgeclsError, is_strict
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
         except (typer.Exit, typer.BadParameter):
             raise
         except EdgeclsError as wrong:
-            _print_error(wrong.problem, wrong.hint)
+            print_error(wrong.problem, wrong.hint)
             tell_failure(wrong.problem)
             raise typer.Exit(EXIT_ERROR) from None
         except KeyboardInterrupt:
@@ -247,7 +247,7 @@ def _tell_unexpected(wrong: Exception) -> int:
             return EXIT_BUG
         problem = f"edgecls failed in a way it should not: {type(wrong).__name__}: {wrong}"
         hint = "set EDGECLS_DEBUG=1 to see where, and please report it"
-    _print_error(problem, hint)
+    print_error(problem, hint)
     tell_failure(problem)
     return EXIT_ERROR
 
@@ -303,11 +303,5 @@ def _add_signpost(app: typer.Typer, name: str, problem: str, hint: str) -> None:
 
     @app.command(name, help=_HELP.get(name, problem), context_settings=settings)
     def signpost() -> None:
-        _print_error(problem, hint)
+        print_error(problem, hint)
         raise typer.Exit(EXIT_USAGE)
-
-
-def _print_error(problem: str, hint: str) -> None:
-    print(f"error: {printable(problem)}", file=sys.stderr)
-    if hint:
-        print(f"  hint: {printable(hint)}", file=sys.stderr)

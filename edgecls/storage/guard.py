@@ -13,6 +13,9 @@ from edgecls.errors import TargetError
 from edgecls.storage import kinds
 from edgecls.storage.targets import GUESSES, LABELLED, FileKind, FolderKind, Kind
 
+# Bytes of a name, in the file systems of Linux and in most others.
+_LONGEST: Final = 255
+
 
 class Target(NamedTuple):
     """A file or folder that a command would write to.
@@ -49,6 +52,7 @@ def check_targets(targets: Sequence[Target], inputs: Iterable[Input] = ()) -> No
     for number, target in enumerate(targets):
         _check_name(target)
         _refuse_input(target, read)
+        _refuse_unreachable(target)
         if isinstance(target.kind, FileKind):
             check_file(target.path, target.kind, target.option)
         else:
@@ -136,6 +140,29 @@ def _check_name(target: Target) -> None:
             hint=f"a file of that name is ./{text}; else name one, such as {target.option}"
             f" {target.kind.example}",
         )
+
+
+def _refuse_unreachable(target: Target) -> None:
+    """Refuse what can never be made, before an hour of work ends there."""
+    above = [target.path, *target.path.parents]
+    path = next((path for path in above if os.path.lexists(path)), above[-1])
+    try:
+        if (
+            max(len(os.fsencode(part)) for part in (target.path.name, *target.path.parts))
+            > _LONGEST
+        ):
+            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+        # Above it stands a folder, and no link that leads nowhere or to itself.
+        if path != target.path and not stat.S_ISDIR(os.stat(path).st_mode):
+            raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if isinstance(target.kind, FileKind) and target.kind.is_result:
+            os.stat(target.path.parent)
+    except OSError as wrong:
+        raise TargetError(
+            f"{target} cannot be made: {wrong.strerror}",
+            hint=f"look at '{path}', or name another place, such as"
+            f" {target.option} {target.kind.example}",
+        ) from wrong
 
 
 def _check_folder(target: Target, kind: FolderKind) -> None:

@@ -78,7 +78,8 @@ def describe(head: bytes) -> str:
         return "a model file"
     if head.startswith(b"\x89HDF") or (head.startswith(b"PK") and b"config.json" in head):
         return "a Keras model"
-    if is_page(head) or is_guess_table(head) or is_events(head) or head.startswith(RECORD):
+    is_ours = (is_page, is_guess_table, is_frame_table, is_events)
+    if any(is_one(head) for is_one in is_ours) or head.startswith(RECORD):
         return "something else that edgecls wrote"
     if head.startswith(b"PK"):
         return "a ZIP archive"

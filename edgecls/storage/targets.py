@@ -20,12 +20,14 @@ class FileKind(NamedTuple):
         is_ours: Whether a file that is there was written for the same option: by its first bytes
             and, where they do not say it, by the rest.
         takes_streams: Whether it may be a pipe or a terminal, which nothing can be lost from.
+        is_result: Whether it is written when the work is done, into a folder that must be there.
     """
 
     name: str
     example: str
     is_ours: Callable[[bytes, BinaryIO], bool]
     takes_streams: bool = False
+    is_result: bool = False
 
 
 class FolderKind(NamedTuple):
@@ -93,9 +95,11 @@ LABELLED: Final = frozenset(("collection", "recording", "data set"))
 EVENTS: Final = FileKind("a file of events", "events.jsonl", _known_by("is_events"), True)
 FRAMES: Final = FileKind("a table of frames", "frames.csv", _known_by("is_frame_table"))
 GUESSES: Final = FileKind("a table of labels", "labels.csv", _known_by("is_guess_table"), True)
-PAGE: Final = FileKind("a page", "page.html", _known_by("is_page"))
-DRAWING: Final = FileKind("a drawing", "sheet.png", _known_by("is_drawing"))
-MODEL: Final = FileKind("a converted model", "model.tflite", _known_by("is_own_model"))
+PAGE: Final = FileKind("a page", "page.html", _known_by("is_page"), is_result=True)
+DRAWING: Final = FileKind("a drawing", "sheet.png", _known_by("is_drawing"), is_result=True)
+MODEL: Final = FileKind(
+    "a converted model", "model.tflite", _known_by("is_own_model"), is_result=True
+)
 TOKEN: Final = FileKind("a page's token", "token", _known_by("may_be_token"))
 RECORDING: Final = FolderKind(
     "a recording", "seen", _OF_COMMANDS | LABELLED - {"recording"} | {"pictures"}, True

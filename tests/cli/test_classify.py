@@ -16,8 +16,11 @@ from typing import Any
 import pytest
 
 from edgecls.imaging.opencv import cv2
+from tests.support.disks import full_disk
 from tests.support.patience import patience
 from tests.support.tiny_model import frame_of
+
+__all__ = ["full_disk"]
 
 Cli = Callable[..., Any]
 EDGECLS = (sys.executable, "-m", "edgecls", "classify")
@@ -66,6 +69,17 @@ def test_a_table_that_cannot_be_written(cli: Cli, model: Path, pictures: Path, p
     result = cli("classify", "--model", model, "--csv", place, pictures)
     assert result.exit_code == 1
     assert result.stderr.startswith(f"error: cannot write '{place}': No ")
+
+
+@pytest.mark.fault(162)
+def test_a_full_disk_leaves_no_empty_table(
+    cli: Cli, model: Path, pictures: Path, full_disk: Path
+) -> None:
+    before = sorted(full_disk.iterdir())
+    result = cli("classify", "--model", model, "--csv", full_disk / "t.csv", pictures)
+    assert result.exit_code == 1
+    assert "No space left on device" in result.stderr
+    assert sorted(full_disk.iterdir()) == before
 
 
 @pytest.mark.parametrize(

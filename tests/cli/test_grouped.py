@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import typer
 
+from edgecls.cli.declared import mark_of, option_of
 from edgecls.cli.grouped import fill_in
 from edgecls.cli.main import make_app
 from tests.cli.conftest import Cli
@@ -99,6 +100,40 @@ def test_a_folder_may_be_called_as_the_argument_is(
     assert result.stderr.startswith("error: ")
     assert f" no {missing}" in result.stderr
     assert result.exit_code == 1
+
+
+PATHS = [
+    pytest.param(name, one, id=f"{name}, {one.name}")
+    for name, command in COMMANDS.items()
+    for one in command.params
+    if mark_of(command.callback, one.name) is not None
+]
+
+
+def with_empty(command: Any, empty: Any) -> list[str]:
+    """A command line that is complete, but that one option or argument is an empty word."""
+    options = [
+        part
+        for one in command.params
+        if one.param_type_name == "option" and (one is empty or one.required)
+        for part in (one.opts[0], "" if one is empty else "x")
+    ]
+    arguments = [one for one in command.params if one.param_type_name == "argument"]
+    return [*options, *("" if one is empty else "x" for one in arguments)]
+
+
+@pytest.mark.fault(161)
+@pytest.mark.parametrize(("name", "one"), PATHS)
+def test_an_empty_name_is_not_the_current_folder(
+    name: str, one: Any, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = cli(name, *with_empty(COMMANDS[name], one))
+    assert result.exit_code == 1
+    problem, hint = result.stderr.splitlines()
+    assert problem == f"error: {option_of(COMMANDS[name].callback, one.name)} is an empty name"
+    assert hint == "  hint: is a variable not set? The current folder is '.'"
+    assert list(tmp_path.iterdir()) == []
 
 
 VALUES = {"--out": 1, "--pair": 2, "--flag": 0, "-o": 1, "-f": 0}

@@ -64,7 +64,6 @@ MEANT: Final = {
     (DATA_SET, "photos"),
     (DATA_SET, "divided"),
     (DATA_SET, "collected"),
-    (DATA_SET, ""),  # the current folder
     (RECORDING, "recorded"),
     (MODEL, "model.tflite"),
     (MODEL, "hard link to model"),
@@ -93,6 +92,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     os.link(root / "model.tflite", root / "hard link to model")
     (root / "link to photo").symlink_to("photo.png")
     (root / "link to nowhere").symlink_to("gone.png")
+    (root / "link to itself").symlink_to("link to itself")
     os.mkfifo(root / "pipe")
     return root
 
@@ -170,6 +170,35 @@ def test_nothing_is_lost(writing: Parameter, target: str, world: Path, cli: Cli)
     assert result.stderr.count("error: ") == 1
     assert result.stderr.count("\n  hint: ") == 1
     assert result.exit_code == 1
+
+
+@pytest.mark.fault(162)
+@pytest.mark.parametrize("writing", WRITING, ids=str)
+@pytest.mark.parametrize(
+    "place",
+    [
+        pytest.param("notes.txt/deep/new", id="below a file"),
+        pytest.param("link to nowhere/new", id="below a link that leads nowhere"),
+        pytest.param("link to itself/new", id="below a link to itself"),
+        pytest.param("x" * 256, id="longer than a name may be"),
+    ],
+)
+def test_what_can_never_be_made_is_told_before_the_work(
+    writing: Parameter, place: str, world: Path, cli: Cli
+) -> None:
+    before = contents(world)
+    result = cli(*line_of(writing, place))
+    assert contents(world) == before
+    assert f" '{place}' cannot be made: " in result.stderr
+    assert result.exit_code == 1
+
+
+@pytest.mark.fault(162)
+@pytest.mark.parametrize("option", ["check photos --html", "convert net.keras --output"])
+def test_a_result_needs_its_folder_before_the_work(option: str, world: Path, cli: Cli) -> None:
+    result = cli(*option.split(), "no/page.html")
+    assert "'no/page.html' cannot be made: No such file or directory" in result.stderr
+    assert not (world / "no").exists()
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -15,29 +13,14 @@ import pytest
 
 from edgecls.errors import EdgeclsError, InvalidValueError
 from edgecls.web.token import Token, default_path, load_token
+from tests.support.disks import full_disk
 from tests.support.other_user import UID, shared_place
 
-__all__ = ["shared_place"]
+__all__ = ["full_disk", "shared_place"]
 
 NOON: Final = 1_793_880_000.0  # 2026-11-05 12:00:00 UTC
 MONTH_S: Final = 30 * 86_400
 SECRET: Final = "s" * 43
-
-
-@pytest.fixture
-def full_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 64 kB without a free byte."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if os.geteuid() != 0 or subprocess.call(
-        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
-    ):
-        pytest.skip("only root can mount a small disk")
-    with (disk / "fill").open("wb", buffering=0) as fill, contextlib.suppress(OSError):
-        while True:
-            fill.write(bytes(4096))
-    yield disk
-    subprocess.run(["umount", str(disk)], check=True)
 
 
 def token() -> Token:
