@@ -12,7 +12,7 @@ import itertools
 import os
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -120,7 +120,7 @@ class Catalog:
         self.listings += len(listed)
         self.expected = sum(len(each.names) for each in listed)
         for each in listed:
-            self._take(each.names, is_over)
+            self._take(each.names, is_over, rests=False)  # presses wait for all of it
             self._remember(each)
         names = itertools.chain.from_iterable(each.names for each in listed)
         stock.newest = max((number_of(name.rpartition("/")[2]) for name in names), default=0)
@@ -241,11 +241,19 @@ class Catalog:
             self.index.add(name, status.st_size, status.st_mtime_ns, burst)
             self.trash_bytes = max(0, self.trash_bytes - status.st_size)
 
-    def _take(self, names: Collection[str], is_over: Callable[[], bool] = lambda: False) -> bool:
+    def _take(
+        self,
+        names: Collection[str],
+        is_over: Callable[[], bool] = lambda: False,
+        *,
+        rests: bool = True,
+    ) -> bool:
         """Take in files that may be new; returns whether any was."""
         count = len(self.index)
-        pending = iter(names)
-        while (part := list(itertools.islice(pending, _AT_ONCE))) and not is_over():
+        # Mostly as old as their numbers say, so that each is put behind the one before.
+        for part in _parts(sorted(names), rests=rests):
+            if is_over():
+                break
             with self._lock:
                 for name in part:
                     if self.index.at(name) is None and (status := look_at(self._folder, name)):
@@ -258,8 +266,8 @@ class Catalog:
     def _let_go(self, names: Collection[str]) -> bool:
         """Forget files that may be gone; returns whether any was."""
         count = len(self.index)
-        pending = iter(names)
-        while part := list(itertools.islice(pending, _AT_ONCE)):
+        # The newest first: taken from the end of a long list, nothing behind them has to move.
+        for part in _parts(sorted(names, reverse=True)):
             with self._lock:
                 for name in part:
                     if look_at(self._folder, name) is None:
@@ -335,8 +343,7 @@ class Catalog:
             return
         with self._lock:
             names = [name for folder in self._known for name in self.index.names_in(folder)]
-        pending = iter(names)
-        while part := list(itertools.islice(pending, _AT_ONCE)):
+        for part in _parts(names):
             with self._lock:
                 for name in part:
                     picture = self.index.at(name)
@@ -349,6 +356,19 @@ class Catalog:
             for label in left:
                 if not self.index.count(label):
                     inside.rmdir(label)
+
+
+def _parts(names: Iterable[str], *, rests: bool = True) -> Iterator[list[str]]:
+    """So many at a time; `rests` leaves a moment between them to those who wait for the lock."""
+    pending = iter(names)
+    part = list(itertools.islice(pending, _AT_ONCE))
+    while part:
+        began_s = time.monotonic()
+        yield part
+        took_s = time.monotonic() - began_s
+        part = list(itertools.islice(pending, _AT_ONCE))
+        if part and rests:
+            time.sleep(min(_MOST_PAUSE_S, took_s))
 
 
 def _gone(folder: Path, wrong: OSError) -> SinkError:

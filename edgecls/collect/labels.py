@@ -48,12 +48,15 @@ class LabelList:
         self._set(dict.fromkeys((*order, *there)))
 
     def take_in(self, root: Path) -> None:
-        """Add the folders that somebody else has made, where they can be labels."""
+        """Add the folders that somebody else has made, where they can be labels.
+
+        However many there are, as at the start: pictures that are there are not passed over.
+        """
         names = list(self.names)
         known = KnownLabels(names)
         for name in list_folders(root):
             with contextlib.suppress(InvalidValueError):
-                if name not in known and len(names) < _MOST:
+                if name not in known:
                     names.append(known.check(name))
                     known.add(names[-1])
         self._set(dict.fromkeys(names))

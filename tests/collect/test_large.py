@@ -134,6 +134,18 @@ def test_a_folder_that_goes_takes_its_pictures_along(tmp_path: Path) -> None:
     assert catalog.index.counts == {"cat": 10}
 
 
+@pytest.mark.fault(98)
+def test_a_folder_that_others_rename_is_a_label_however_many_there_are(tmp_path: Path) -> None:
+    labels = tuple(f"{number:04}" for number in range(1000))
+    fill(tmp_path, 1000, labels)
+    collection = Collection(tmp_path)
+    (tmp_path / "0007").rename(tmp_path / "seven")
+    assert collection.refresh()
+    counts = {entry.label: entry.count for entry in collection.overview()}
+    assert (counts["seven"], counts["0007"]) == (1, 0)
+    collection.close()
+
+
 def test_a_file_that_is_written_anew_is_another_version(tmp_path: Path) -> None:
     fill(tmp_path, 2)
     collection = Collection(tmp_path)
