@@ -158,12 +158,12 @@ def compare_models(
             in_first, in_second = runner.classify(frame)
         except FrameFailedError as wrong:
             failed.append(f"{examples.names[index]!r}: {wrong.problem}")
-            failures.add(wrong, first.model.name)
+            failures.add(wrong, runner.asked)
             continue
         failures.end()
         scores.append((in_first, in_second[order]))
         read.append(index)
-    check_any(scores, failed, first.model.name)
+    check_any(scores, failed, runner.asked)
     left_out = (*unreadable, *failed)
     return _summarize(np.array(scores), read, examples, first.labels, runner, left_out)
 
@@ -197,22 +197,27 @@ class _Runner:
 
     def __init__(self, classifiers: tuple[Classifier, Classifier]) -> None:
         self._classifiers = classifiers
+        self.asked = ""  # the name of the model that ran last, or failed
         self.latency_ms: tuple[list[float], list[float]] = ([], [])
         self._is_warm = False
 
     def classify(self, frame: Frame) -> tuple[Scores, Scores]:
         """Scores of the first and the second model, each in the order of its own labels."""
         if not self._is_warm:
-            for classifier in self._classifiers * _WARM_UP:
-                classifier.classify(frame)
+            for index in (0, 1) * _WARM_UP:
+                self._ask(index, frame)
             self._is_warm = True
         found: dict[int, Scores] = {}
         begins = len(self.latency_ms[0]) % 2
         for index in (begins, 1 - begins):
             before = time.perf_counter()
-            found[index] = self._classifiers[index].classify(frame).scores
+            found[index] = self._ask(index, frame)
             self.latency_ms[index].append((time.perf_counter() - before) * 1e3)
         return found[0], found[1]
+
+    def _ask(self, index: int, frame: Frame) -> Scores:
+        self.asked = self._classifiers[index].model.name
+        return self._classifiers[index].classify(frame).scores
 
 
 def _summarize(

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from edgecls.batch import classify_files
-from edgecls.bench import Configuration
+from edgecls.bench import Configuration, measure
 from edgecls.bench.worker import measure_here
 from edgecls.classifier import Classifier
 from edgecls.collect.gallery import Gallery
@@ -31,6 +31,7 @@ from edgecls.sinks.fake import FakeSink
 from edgecls.sources import open_source
 from tests.cli.conftest import cli
 from tests.support.choosy_model import choosy_model_bytes
+from tests.support.tiny_model import tiny_model_bytes
 
 __all__ = ["cli"]
 
@@ -142,6 +143,25 @@ def test_bench_measures_on_the_others(choosy: Classifier, tmp_path: Path) -> Non
         Configuration(choosy.model.name, "auto", 1, 0.05, str(tmp_path / "seen"))
     )
     assert measured.runs > 0
+
+
+@pytest.mark.fault(146)
+def test_bench_takes_no_more_memory_than_other_commands(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "seen", FAILS)
+    model = tmp_path / "hungry.tflite"
+    model.write_bytes(choosy_model_bytes("memory"))
+    with pytest.raises(EngineError, match=r"hungry\.tflite' failed on 100 frames in a row"):
+        measure(Configuration(str(model), "auto", 1, 0.05, str(tmp_path / "seen")))
+
+
+def test_a_comparison_names_the_model_that_fails(choosy: Classifier, tmp_path: Path) -> None:
+    write_pictures(tmp_path / "set" / "class 0", FAILS)
+    write_pictures(tmp_path / "set" / "class 9", FAILS)
+    (tmp_path / "sound.tflite").write_bytes(tiny_model_bytes((28, 28), "GRAY", 10))
+    sound = Classifier.open(tmp_path / "sound.tflite")
+    with pytest.raises(EngineError, match=r"choosy\.tflite' failed on all 2 pictures"):
+        compare_models(sound, choosy, str(tmp_path / "set"))
+    sound.close()
 
 
 def test_the_commands_say_so(cli: Cli, choosy: Classifier, tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
+import resource
 import sys
 import time
 from collections.abc import Callable
@@ -20,10 +22,14 @@ from edgecls.errors import EdgeclsError, FrameFailedError, InvalidValueError, Pi
 from edgecls.imaging.decode import decode
 from edgecls.pictures.folder import MAX_PICTURE_BYTES, find_pictures
 from edgecls.runtimes.failures import Failures
+from edgecls.runtimes.probe import memory_limit
 from edgecls.timing import percentiles
 
 _WARM_UP_S: Final = 0.5
 _LEAST_RUNS: Final = 5
+_SMALLER: Final = "use a smaller network or a smaller image"
+# Addresses of OpenCV, of the pictures and of the largest frame.
+_PICTURES_ROOM_BYTES: Final = 1 << 30
 # Enough of a folder to be typical, and small enough to keep in memory.
 _PICTURES: Final = 50
 _PICTURE_BYTES: Final = 64 << 20
@@ -35,10 +41,20 @@ def main() -> None:
     """Measure what the argument asks for and print it."""
     configuration = Configuration(**json.loads(sys.argv[1]))
     try:
+        _limit_memory(Path(configuration.model))
         found = dataclasses.asdict(measure_here(configuration))
+    except MemoryError:
+        found = {"error": "the model needs more memory than it may have", "hint": _SMALLER}
     except EdgeclsError as wrong:
         found = {"error": wrong.problem, "hint": wrong.hint}
     sys.stdout.write(json.dumps(found) + "\n")
+
+
+def _limit_memory(model: Path) -> None:
+    """Let one frame of a model that makes sizes out of pixels not take all that there is."""
+    with contextlib.suppress(OSError, ValueError):  # a lower limit holds
+        limit = memory_limit(model.stat().st_size) + _PICTURES_ROOM_BYTES
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
 def measure_here(configuration: Configuration) -> Measurement:
@@ -57,10 +73,11 @@ def measure_here(configuration: Configuration) -> Measurement:
     else:
         pictures, unreadable = _read_pictures(Path(configuration.data))
         run = _run_pictures(classifier, pictures)
-    first_ms = _once(run)["invoke"]
-    _repeat(run, min(_WARM_UP_S, configuration.seconds))
+    name = classifier.model.name
+    first_ms = _once(run, name)["invoke"]
+    _repeat(run, name, min(_WARM_UP_S, configuration.seconds))
     started = time.perf_counter()
-    stages = _repeat(run, configuration.seconds)
+    stages = _repeat(run, name, configuration.seconds)
     seconds = time.perf_counter() - started
     invoke = stages.pop("invoke")
     resident_mb, peak_mb = _memory_mb()
@@ -128,23 +145,23 @@ def _read_pictures(place: Path) -> tuple[list[bytes], int]:
     return contents, unreadable
 
 
-def _once(run: Run) -> dict[str, float]:
+def _once(run: Run, model: str) -> dict[str, float]:
     """Of the next picture on which the model does not fail."""
     failures = Failures()
     while True:
         try:
             return run()
         except FrameFailedError as failed:
-            failures.add(failed, "the model")
+            failures.add(failed, model)
 
 
-def _repeat(run: Run, seconds: float) -> dict[str, list[float]]:
+def _repeat(run: Run, model: str, seconds: float) -> dict[str, list[float]]:
     """Latencies in ms by stage."""
     found: dict[str, list[float]] = {}
     end = time.perf_counter() + seconds
     count = 0
     while count < _LEAST_RUNS or time.perf_counter() < end:
-        for stage, value in _once(run).items():
+        for stage, value in _once(run, model).items():
             found.setdefault(stage, []).append(value)
         count += 1
     return found
@@ -160,8 +177,6 @@ def _memory_mb() -> tuple[float, float]:
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
     except OSError:  # not Linux: only the highest is known
-        import resource
-
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20)  # bytes on macOS
         return peak, peak
     fields = dict(line.split(":", 1) for line in lines)

@@ -56,7 +56,8 @@ class FailingFrames:
         if self._latest is not None:
             failed, model = self._latest
             raise EngineError(
-                f"{model!r} failed on all {self.count} frames: {failed.problem}", hint=failed.hint
+                f"{model!r} failed on all {self.count} frames: {failed.problem}",
+                hint=failed.hint or "use another model, or try it on other pictures",
             ) from failed
 
     def see_well(self, source: str) -> None:

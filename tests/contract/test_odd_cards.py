@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import pytest
 
 from edgecls.contract.card import ModelCard
 from edgecls.contract.modelfile import load_model_file
 from edgecls.errors import ModelFileError
+from edgecls.imaging.opencv import cv2
 from tests.cli.conftest import cli
 from tests.contract.test_modelfile import joined, parts_of
 from tests.support.tiny_model import write_tiny_model
@@ -90,3 +92,41 @@ def test_a_card_with_an_odd_value_is_refused_or_harmless(
         result = cli("inspect", path)
         assert result.exit_code == 0, (place, value, result.stderr, result.exception)
         assert "\x1b" not in result.stdout
+
+
+@pytest.mark.fault(147)
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        pytest.param(("labels",), "[null]", id="labels that are no texts"),
+        pytest.param(("labels", 0), '{"a": [null]}', id="a label that is an object"),
+        pytest.param(("input", "size", 0), "1e400", id="a size without end"),
+        pytest.param(("input", "crop_fraction"), "NaN", id="a crop that is no number"),
+        pytest.param(("output", "temperature"), "0", id="a temperature of nothing"),
+        pytest.param(("output", "class_thresholds"), '{"a": [null]}', id="an odd threshold"),
+        pytest.param(("metrics", "int8", "calibration_error"), "[null]", id="an odd figure"),
+        pytest.param(("learnt", "brightness", "quantiles"), "[[[]]]", id="odd statistics"),
+        pytest.param(("sha256",), '"x"', id="an odd checksum"),
+        pytest.param(("golden_sha256",), "true", id="another odd checksum"),
+        pytest.param(("schema",), "9" * 5000, id="a number of 5,000 digits"),
+    ],
+)
+def test_every_command_refuses_an_odd_card_in_the_same_line(
+    place: tuple[Any, ...],
+    value: str,
+    whole: tuple[bytes, dict[str, bytes]],
+    cli: Any,
+    tmp_path: Path,
+) -> None:
+    model, picture = tmp_path / "odd.tflite", tmp_path / "gray.png"
+    write(model, *whole, with_value(card_of(whole), place, value))
+    cv2.imwrite(str(picture), np.full((32, 32, 3), 90, np.uint8))
+    inspected = cli("inspect", model)
+    refusals = [
+        cli("classify", "--model", model, picture),
+        cli("camera", "--model", model, "--source", picture),
+        cli("verify", model),
+    ]
+    assert [(each.exit_code, each.stderr) for each in refusals] == [(1, inspected.stderr)] * 3
+    assert inspected.stderr.startswith("error: ")
+    assert len(inspected.stderr.splitlines()) <= 2
