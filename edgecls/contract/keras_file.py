@@ -8,8 +8,10 @@ without any memory for its weights.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import math
+import resource
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -35,6 +37,8 @@ _MEMBERS: Final = {
 }
 _COMPRESSIONS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED: Final = 1
+# HDF5's own library follows a damaged list of links for as long as there is memory.
+_MOST_OF_READER_BYTES: Final = 1 << 27
 
 # Where the parts of a network come from: nothing of Keras that loads, fetches or configures.
 _PLACES: Final = tuple(
@@ -194,13 +198,34 @@ def check_weights(path: Path, content: bytes) -> int:
             hint="pip install h5py",
         ) from missing
     try:
-        with h5py.File(io.BytesIO(content), "r") as file:
+        with (
+            at_most_bytes(2 * len(content) + _MOST_OF_READER_BYTES),
+            h5py.File(io.BytesIO(content), "r") as file,
+        ):
             return sum(_count(path, name, array) for name, array in _arrays(h5py, path, file))
     except ModelFileError:
         raise
     # h5py turns what the library finds into whatever fits: OSError, KeyError, RuntimeError ...
     except Exception as wrong:
         raise _refuse(path, f"has damaged weights: {' '.join(str(wrong).split())}") from wrong
+
+
+@contextlib.contextmanager
+def at_most_bytes(more: int) -> Iterator[None]:
+    """Let this process take so many bytes of addresses more than it has, for a moment; on Linux."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            limit = int(file.read().split()[0]) * resource.getpagesize() + more
+    except OSError:  # nobody tells what it has
+        yield
+        return
+    limits = [limit, *(each for each in (soft, hard) if each != resource.RLIM_INFINITY)]
+    resource.setrlimit(resource.RLIMIT_AS, (min(limits), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 def _check_directory(path: Path, archive: zipfile.ZipFile) -> None:
