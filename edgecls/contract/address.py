@@ -24,6 +24,19 @@ def redact_url(text: str) -> str:
     return _ADDRESS.sub(lambda found: found[1] + _redact(found[2]), text)
 
 
+def redact_address(text: str) -> str:
+    """One address without user, password and tokens, whatever it is written with.
+
+    In a text, an address ends at the first space or quote; one that stands alone may have a
+    password with such letters, or no scheme.
+    """
+    if _ADDRESS.fullmatch(text) or "@" not in text:
+        return redact_url(text)
+    scheme = re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*:[/\\]+", text)
+    shown = f"{scheme[0] if scheme else ''}{_HIDDEN}@{text.rpartition('@')[2]}"
+    return _SECRET.sub(lambda found: found[1] + _HIDDEN, shown)
+
+
 def host_of(name: str) -> str:
     """A host as the network knows it: in ASCII, the zone of an IPv6 address unquoted.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal, Protocol, Self, TypeAlias, get_args
 
-from edgecls.contract.address import redact_url
+from edgecls.contract.address import redact_address
 from edgecls.errors import InvalidValueError, NoSuchSourceError
 from edgecls.imaging.captured import CapturedFrame
 
@@ -211,7 +211,7 @@ def _kind_of(text: str) -> str:
         )
     if scheme is not None:
         raise NoSuchSourceError(
-            f"sources of the kind '{scheme[1]}:' are refused: {redact_url(text)!r}",
+            f"sources of the kind '{scheme[1]}:' are refused: {redact_address(text)!r}",
             hint=f"known sources: {known_sources()}",
         )
     raise NoSuchSourceError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from edgecls.contract.address import redact_url
+from edgecls.contract.address import redact_address
 from edgecls.errors import SourceError
 from edgecls.sources import Closing
 
@@ -21,7 +21,7 @@ class AbsentSource(Closing):
     is_sequence = True
 
     def __init__(self, text: str, wrong: SourceError) -> None:
-        self.name = redact_url(text)
+        self.name = redact_address(text)
         self._wrong = wrong
 
     def read(self) -> NoReturn:

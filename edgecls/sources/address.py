@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
-from edgecls.contract.address import host_of, redact_url
+from edgecls.contract.address import host_of, redact_address, redact_url
 from edgecls.errors import NoSuchSourceError, SourceError
 
 USER_VARIABLE: Final = "EDGECLS_SOURCE_USER"
@@ -150,7 +150,7 @@ def _join(address: Address, location: str) -> str:
 
 def _not_an_address(text: str, why: str) -> NoSuchSourceError:
     return NoSuchSourceError(
-        f"{redact_url(text)[:_MOST_SHOWN]!r} is not the address of a camera: {why}",
+        f"{redact_address(text)[:_MOST_SHOWN]!r} is not the address of a camera: {why}",
         hint="write http://HOST:PORT/PATH or rtsp://HOST:PORT/PATH; a '/', '#', '?' or '@' in a"
         f" password is written %2F, %23, %3F or %40, or put it into {PASSWORD_VARIABLE}",
     )

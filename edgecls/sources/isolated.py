@@ -18,7 +18,7 @@ import numpy as np
 
 from edgecls import errors
 from edgecls.child import Child, ChildFailedError, open_memory
-from edgecls.contract.address import redact_url
+from edgecls.contract.address import redact_address, redact_url
 from edgecls.errors import EdgeclsError, PictureError, SourceError
 from edgecls.sources import CapturedFrame, Closing, SourceWishes
 from edgecls.sources.address import PASSWORD_VARIABLE, USER_VARIABLE
@@ -120,7 +120,7 @@ class IsolatedSource(Closing):
     _is_given_up = False  # its process is well, and waits for another source
 
     def __init__(self, kind: str, text: str, wishes: SourceWishes) -> None:
-        self.name = redact_url(text)
+        self.name = redact_address(text)
         self._wishes = wishes
         self._looked_s = time.monotonic()
         try:

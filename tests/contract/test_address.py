@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edgecls.contract.address import redact_url
+from edgecls.contract.address import redact_address, redact_url
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,22 @@ from edgecls.contract.address import redact_url
 )
 def test_redact_url(text: str, shown: str) -> None:
     assert redact_url(text) == shown
+
+
+@pytest.mark.fault(163)
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("rtsp://u:p@hall/1", "rtsp://***@hall/1"),
+        ("rtsp://u:pass word@hall/1", "rtsp://***@hall/1"),
+        ("rtsp://my user:p@hall", "rtsp://***@hall"),
+        ("rtsp://u:p'\"<>w@hall/1", "rtsp://***@hall/1"),
+        ("rtsp:\\\\u:p@hall/1", "rtsp:\\\\***@hall/1"),
+        ("http://u:p\t@hall/x?token=abc", "http://***@hall/x?token=***"),
+        ("u:p@hall/1", "***@hall/1"),
+        ("//u:p@hall/1", "***@hall/1"),
+        ("rtsp://hall/a b", "rtsp://hall/a b"),
+    ],
+)
+def test_an_address_that_stands_alone_shows_no_password(text: str, shown: str) -> None:
+    assert redact_address(text) == shown

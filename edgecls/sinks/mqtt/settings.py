@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from edgecls.contract.address import host_of, redact_url
+from edgecls.contract.address import host_of, redact_address
 from edgecls.contract.files import read_regular_file
 from edgecls.errors import InvalidValueError, SinkError
 
@@ -84,7 +84,7 @@ def parse_broker(text: str) -> Broker:
     Raises:
         SinkError: It is written otherwise; a password in it is never repeated.
     """
-    shown = redact_url(text)
+    shown = redact_address(text)
     try:
         parts = urlsplit(text)
         host, port = host_of(parts.hostname or ""), parts.port
