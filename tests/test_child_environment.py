@@ -38,7 +38,13 @@ def test_a_secret_is_not_inherited(name: str) -> None:
 
 @pytest.mark.fault(118)
 @pytest.mark.parametrize(
-    "value", ["mqtt://me:secret@host/x", "http://token@host", "redis://:secret@host"]
+    "value",
+    [
+        "mqtt://me:secret@host/x",
+        "http://token@host",
+        "redis://:secret@host",
+        "amqp://me:se/cr?et@host",
+    ],
 )
 def test_neither_is_an_address_with_a_login(value: str) -> None:
     assert without_secrets(environment={"BROKER": value}) == {}

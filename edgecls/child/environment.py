@@ -15,8 +15,9 @@ _WORDS: Final = frozenset(
 _ENDS: Final = ("PASSWORD", "PASSWORT", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", "APIKEY")
 _LAST: Final = ("AUTH", "PWD")
 _FOLDERS: Final = ("PWD", "OLDPWD")
-# An address with a user or password in it, such as that of a proxy, a broker or a database.
-_LOGIN: Final = re.compile(r"://[^/?#\s]*@")
+# An address with a user or password in it, such as that of a proxy, a broker or a database;
+# a password that should have been quoted may hold a slash.
+_LOGIN: Final = re.compile(r"://([^/?#\s]*|\S*:\S*)@")
 # What systemd says to the process that it has started, and to nobody else.
 _SERVICE: Final = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID")
 

@@ -145,7 +145,7 @@ def _join(address: Address, location: str) -> str:
         joined = urljoin(f"http://{address.authority}{address.target}", location)
     except ValueError:  # half an IPv6 address, for one
         return location
-    return address.scheme + joined.removeprefix("http")
+    return address.scheme + joined.removeprefix("http") if joined[:5] == "http:" else joined
 
 
 def _not_an_address(text: str, why: str) -> NoSuchSourceError:

@@ -148,5 +148,6 @@ def test_a_redirect_to_no_address_may_be_another_one_later(location: str) -> Non
 )
 @pytest.mark.fault(51)
 def test_a_redirect_to_anything_but_the_web_is_refused(location: str) -> None:
-    with pytest.raises(SourceError, match="wanted http or https"):
+    with pytest.raises(SourceError, match="wanted http or https") as refused:
         parse_address("http://cam/", WEB).follow(location)
+    assert f"'{location}'" in str(refused.value)
