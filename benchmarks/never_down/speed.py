@@ -6,8 +6,8 @@ One loop as a process: the digits (640x480), JSON lines on a stdout that somebod
 file that is rotated, a table, recorded pictures at their quota, label events, the page with one
 viewer of its pictures; with --plain the JSON lines alone. Printed by the minute: the median of its
 anonymous memory (its own, without mapped files), and the least: a busy disk makes frames wait for a
-moment, and a loop that grows has no low moments any more. Growth is the least of the last five
-minutes over that of the second minute. Exit 1 where it is 1 MB or more.
+moment, and a loop that grows has no low moments any more. Growth is the median of the least of the
+last five minutes over the least of the second minute. Exit 1 where it is 1 MB or more.
 """
 
 from __future__ import annotations
@@ -102,23 +102,24 @@ def _finish(watched: Watched, minutes: list[list[int]], counts: dict[str, int]) 
         "minutes": len(whole) + 1,
         "least_by_minute": least,
         "median_by_minute": [round(median(samples)) for samples in whole],
-        "growth_bytes": min(least[-5:]) - least[0],
+        "growth_bytes": round(median(least[-5:])) - least[0],
         **counts,
         "summary": watched.last,
     }
 
 
-def to_page(said: dict[str, Any], command: str) -> str:
+def to_page(said: dict[str, Any], command: str, *, is_plain: bool) -> str:
     """For docs/reliability."""
+    outputs = "JSON lines alone" if is_plain else "all outputs on and the page watched"
     summary, least, medians = said["summary"], said["least_by_minute"], said["median_by_minute"]
     rate = summary["frames"] / said["minutes"] / 60
     counted = f"{summary['frames']} frames, {summary['classified']} classified"
     return "\n".join(
         (
-            f"### {said['minutes']} minutes at {rate:.0f} frames a second",
+            f"### {said['minutes']} minutes at {rate:.0f} frames a second, {outputs}",
             "",
             f"- **Anonymous memory**: {least[0] / 1e6:.2f} MB in the second minute,"
-            f" {min(least[-5:]) / 1e6:.2f} MB in the last five: {said['growth_bytes']:+,} bytes."
+            f" {median(least[-5:]) / 1e6:.2f} MB in the last five: {said['growth_bytes']:+,} bytes."
             f" Medians of minutes: {min(medians) / 1e6:.2f} to {max(medians) / 1e6:.2f} MB.",
             f"- **Meanwhile**: {counted}, {summary['dropped']} dropped;"
             f" {said['viewed_bytes'] / 1e6:.0f} MB of pictures were viewed.",
@@ -142,9 +143,10 @@ def main() -> int:
         said = run(Path(folder), asked)
     print(json.dumps(said, indent=1))
     if asked.write:
-        command = f"python benchmarks/never_down/speed.py --write{' --plain' * asked.plain}"
+        command = f"python benchmarks/never_down/speed.py{' --plain' * asked.plain} --write"
+        command += f" --model {asked.model.name}"
         page = _PAGE.with_stem("speed_plain") if asked.plain else _PAGE
-        page.write_text(to_page(said, command), "utf-8")
+        page.write_text(to_page(said, command, is_plain=asked.plain), "utf-8")
     return 0 if said["growth_bytes"] < _MOST_GROWTH_BYTES else 1
 
 

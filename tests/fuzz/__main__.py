@@ -59,8 +59,9 @@ def _keep(report: Report) -> None:
 
 _HEAD: Final = """### Damaged and hostile input
 
-A finding is a crash or a hang of the process that reads, an error without a hint, or memory beyond
-a XX and memory are those of the process that reads, of the one input with the most.
+A finding is a crash or a hang of the process that reads, an error that is none of ours, or memory
+beyond what the target may take. Time and memory are those of the process that reads, of the one
+input with the most. `python -m tests.fuzz --count 10000` runs them all.
 
 | what | mutants | findings | what came of them | slowest, s | most, MB | shown by |
 |---|--:|--:|---|--:|--:|---|
