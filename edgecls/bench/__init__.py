@@ -111,6 +111,11 @@ def measure(configuration: Configuration) -> Measurement:
         )
     except subprocess.TimeoutExpired as late:
         raise _failed(configuration, f"was not done after {limit_s:.0f} s") from late
+    if done.returncode == -signal.SIGKILL:
+        raise EngineError(
+            f"the process that measured {configuration.model!r} was killed",
+            hint="this machine may have too little memory for it: use a smaller network or image",
+        )
     if done.returncode < 0:
         raise _failed(configuration, f"died of {signal.Signals(-done.returncode).name}")
     try:

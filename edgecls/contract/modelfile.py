@@ -34,6 +34,7 @@ MAX_ATTACHED_BYTES: Final = 80 << 20
 # The largest public set of classes, ImageNet-21k, has 21,843.
 MAX_CLASSES: Final = 100_000
 _IMAGE_DTYPES: Final = ("uint8", "int8", "float32")
+_ODD_CARD_HINT: Final = "its card is damaged or edited by hand; run 'edgecls convert' again"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -171,7 +172,10 @@ def _sha256(content: bytes) -> str:
 
 
 def _read_card(attached: dict[str, bytes], flatbuffer: bytes) -> ModelCard:
-    card = ModelCard.from_json(attached[CARD_FILE])
+    try:
+        card = ModelCard.from_json(attached[CARD_FILE])
+    except InvalidValueError as wrong:
+        raise InvalidValueError(wrong.problem, hint=wrong.hint or _ODD_CARD_HINT) from wrong
     if _sha256(flatbuffer) != card.sha256:
         raise DamagedModelError(
             "its weights are not the ones its card was written for (SHA-256"

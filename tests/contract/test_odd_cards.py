@@ -128,5 +128,6 @@ def test_every_command_refuses_an_odd_card_in_the_same_line(
         cli("verify", model),
     ]
     assert [(each.exit_code, each.stderr) for each in refusals] == [(1, inspected.stderr)] * 3
-    assert inspected.stderr.startswith("error: ")
-    assert len(inspected.stderr.splitlines()) <= 2
+    problem, hint = inspected.stderr.splitlines()
+    assert problem.startswith(f"error: '{model}' cannot be used: ")
+    assert hint.startswith("  hint: ")
