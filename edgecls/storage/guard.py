@@ -49,6 +49,9 @@ def check_targets(targets: Sequence[Target], inputs: Iterable[Input] = ()) -> No
             same as another one.
     """
     read = [item for item in inputs if _exists(item.path)]
+    for target in targets:
+        if isinstance(target.kind, FolderKind):
+            _refuse_notes(target, targets)
     for number, target in enumerate(targets):
         _check_name(target)
         _refuse_input(target, read)
@@ -232,6 +235,19 @@ def _refuse_nested(target: Target, kind: FolderKind, inputs: Sequence[Input]) ->
             raise TargetError(
                 f"{target} {where} '{item.path}', which {item.option} reads",
                 hint=f"name a folder beside it, such as {target.option} {kind.example}",
+            )
+
+
+def _refuse_notes(folder: Target, targets: Sequence[Target]) -> None:
+    """Refuse a file in a folder of the same command under a name that the folder's notes have."""
+    top = Path(os.path.realpath(folder.path))
+    for target in targets:
+        place, name = Path(os.path.realpath(target.path)), target.path.name
+        is_note = name in kinds.NOTES or name.startswith(".")
+        if isinstance(target.kind, FileKind) and is_note and place.is_relative_to(top):
+            raise TargetError(
+                f"{target} is a name under which {folder} keeps notes of its own",
+                hint=f"name another file, such as {target.option} {target.kind.example}",
             )
 
 

@@ -14,6 +14,10 @@ from typing import BinaryIO, Final
 
 RECORDS_NAME: Final = "records.jsonl"
 LABELS_NAME: Final = ".labels.json"
+# What folders of ours keep their notes in, besides hidden files.
+NOTES: Final = frozenset(
+    (RECORDS_NAME, "moves.csv", "proposals.csv", "proposals.json", "tuning.json", "metrics.json")
+)
 EVENT: Final = b'{"event"'
 RECORD: Final = b'{"file"'
 # Programs of others write lines that begin with `{"event"`, too, but not with these words.

@@ -193,6 +193,25 @@ def test_what_can_never_be_made_is_told_before_the_work(
     assert result.exit_code == 1
 
 
+@pytest.mark.fault(164)
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param(CAMERA + " --record seen --jsonl seen/records.jsonl", id="--jsonl"),
+        pytest.param(CAMERA + " --record seen --csv ./seen/../seen/records.jsonl", id="--csv"),
+        pytest.param("collect seen -l a,b --token-file seen/.labels.json", id="--token-file"),
+        pytest.param("check photos --quarantine seen --html seen/moves.csv", id="--html"),
+    ],
+)
+def test_the_notes_of_a_folder_are_not_a_file_of_the_same_command(
+    line: str, world: Path, cli: Cli
+) -> None:
+    result = cli(*line.split())
+    assert "keeps notes of its own" in result.stderr
+    assert result.exit_code == 1
+    assert not (world / "seen").exists()
+
+
 @pytest.mark.fault(162)
 @pytest.mark.parametrize("option", ["check photos --html", "convert net.keras --output"])
 def test_a_result_needs_its_folder_before_the_work(option: str, world: Path, cli: Cli) -> None:
