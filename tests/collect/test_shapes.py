@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 DESK = {"viewport": {"width": 1366, "height": 768}}
+# What a desk of 1366x768 has at 200%.
+ZOOMED = {"viewport": {"width": 683, "height": 384}, "device_scale_factor": 2}
+LYING = {"viewport": {"width": 568, "height": 320}, "is_mobile": True, "has_touch": True}
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 IS_LOADED = "where => document.querySelector(where)?.naturalWidth > 0"
 
@@ -63,3 +66,18 @@ def test_the_tick_of_a_chosen_picture_covers_none_of_it(
         page.wait_for_selector("#grid li[aria-selected='true']")
         chosen = shares_seen(page, page.locator("#grid li"), SHAPES["square"])
     assert is_whole(chosen), chosen
+
+
+@pytest.mark.fault(96)
+@pytest.mark.parametrize("settings", [ZOOMED, LYING], ids=["zoomed", "phone that lies"])
+def test_a_low_window_shows_all_of_the_live_picture_at_once(
+    serve: Callable[..., Served], browser: Browser, settings: dict[str, object]
+) -> None:
+    served = serve("cat")
+    served.camera.draw = lambda _number: marked_jpeg(SHAPES["portrait"])
+    served.camera.show(0)
+    with open_page(browser, **settings) as page:
+        page.goto(served.url)
+        page.wait_for_selector("#live[data-frame]")
+        live = shares_seen(page, page.locator("#frame"), SHAPES["portrait"])
+    assert is_whole(live), live
