@@ -124,7 +124,8 @@ class ModelCard:
         if schema != SCHEMA:
             raise InvalidValueError(
                 f"card.json has schema {schema}, this edgecls reads {SCHEMA}",
-                hint="the model was made by another edgecls; in a checkout: git pull && pip install .",
+                hint="the model was made by another edgecls; in a checkout: git pull &&"
+                " pip install .",
             )
         entry = _Fields("input", fields.get("input", dict))
         decision = _Fields("output", fields.get("output", dict))

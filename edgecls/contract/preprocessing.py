@@ -56,7 +56,8 @@ class Preprocessing:
         if self.resize != RESIZE:
             raise InvalidValueError(
                 f"resize {self.resize!r} is unknown here, this edgecls knows {RESIZE!r}",
-                hint="the model was made by a newer edgecls; in a checkout: git pull && pip install .",
+                hint="the model was made by a newer edgecls; in a checkout: git pull &&"
+                " pip install .",
             )
 
     @property
