@@ -192,7 +192,7 @@ class Album:
             SinkError: It is a data set, or another thing than a recording.
         """
         found = kind_of_folder(self._path)
-        if found not in ("recording", "folder"):
+        if found not in ("recording", "old recording", "folder"):
             raise SinkError(
                 f"'{self._path}' holds what no recording has put there: it is a {found}",
                 hint="give the recording a folder of its own",

@@ -190,6 +190,7 @@ def _check_folder(target: Target, kind: FolderKind) -> None:
 
 _IN_WORDS: Final = {
     "recording": "what 'edgecls camera --record' keeps",
+    "old recording": "what 'edgecls camera --record' keeps",
     "collection": "a data set that was collected or reviewed",
     "data set": "a folder of labelled pictures",
     "pictures": "a folder of pictures that edgecls did not write",

@@ -30,6 +30,7 @@ PAGE_MARK: Final = '<meta name="generator" content="edgecls">'
 DRAWING_MARK: Final = b"tEXtSoftware\0edgecls"
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 _COLLECTED: Final = b'"when": "collected"'
+_PROOF: Final = b'"sha256": "'
 _HEAD_BYTES: Final = 4096
 # A table of `classify`, with as many labels as were asked for.
 _GUESSES: Final = rb"file,error(?:,label_\d+,score_\d+)+\r?\n"
@@ -150,6 +151,8 @@ def kind_of_folder(folder: Path) -> str:
     """What a folder is: a word of those below, `folder` for one without pictures.
 
     recording   of `camera --record`
+    old recording   of an earlier one, whose log has no SHA-256: no quota deletes what it names, so
+                that a person may go on with it as with a data set
     collection  of `collect`, or what `review` put pictures into
     run, proposals, tuning, quarantine   of `train`, `label`, `tune` and `check`
     data set    folders of pictures that a person, or another program, has made
@@ -248,6 +251,6 @@ def _kind_of_log(log: Path) -> str:
         for line in lines:
             if _COLLECTED in line:
                 return "collection"
-            if line.startswith(RECORD):
-                kind = "recording"
+            if line.startswith(RECORD) and kind != "recording":
+                kind = "recording" if _PROOF in line else "old recording"
     return kind

@@ -90,7 +90,8 @@ def _known_by(name: str) -> Callable[[bytes, BinaryIO], bool]:
 
 
 _OF_COMMANDS: Final = frozenset(("run", "proposals", "tuning", "quarantine"))
-LABELLED: Final = frozenset(("collection", "recording", "data set"))
+_RECORDED: Final = frozenset(("recording", "old recording"))
+LABELLED: Final = frozenset(("collection", "data set")) | _RECORDED
 
 EVENTS: Final = FileKind("a file of events", "events.jsonl", _known_by("is_events"), True)
 FRAMES: Final = FileKind("a table of frames", "frames.csv", _known_by("is_frame_table"))
@@ -102,7 +103,7 @@ MODEL: Final = FileKind(
 )
 TOKEN: Final = FileKind("a page's token", "token", _known_by("may_be_token"))
 RECORDING: Final = FolderKind(
-    "a recording", "seen", _OF_COMMANDS | LABELLED - {"recording"} | {"pictures"}, True
+    "a recording", "seen", _OF_COMMANDS | LABELLED - _RECORDED | {"pictures"}, True
 )
 DATA_SET: Final = FolderKind("a data set", "pictures", _OF_COMMANDS | {"recording"})
 RUNS: Final = FolderKind("numbered folders", "runs", _OF_COMMANDS | LABELLED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -162,6 +163,16 @@ class TestFolders:
                 "collection",
                 id="one picture that a person labelled is enough",
             ),
+            pytest.param(
+                {"records.jsonl": b'{"file": "a", "bytes": 1, "sha256": "00"}\n'},
+                "recording",
+                id="a recording",
+            ),
+            pytest.param(
+                {"records.jsonl": b'{"file": "a", "bytes": 1}\n'},
+                "old recording",
+                id="one of an earlier edgecls, without proof of what it wrote",
+            ),
         ],
     )
     def test_what_a_folder_is(self, names: dict[str, bytes], kind: str, tmp_path: Path) -> None:
@@ -176,6 +187,19 @@ class TestFolders:
     ) -> None:
         (tmp_path / "notes.txt").write_text("mine")
         check_targets([Target("--to", tmp_path, kind), Target("--and", tmp_path / "new", kind)])
+
+    @pytest.mark.fault(110)
+    @pytest.mark.parametrize(
+        ("kind", "is_fine"),
+        [(RECORDING, True), (DATA_SET, True), (RUNS, False), (EXPLAINED, False)],
+    )
+    def test_an_old_recording_may_be_gone_on_with(
+        self, kind: FolderKind, is_fine: bool, tmp_path: Path
+    ) -> None:
+        (tmp_path / "records.jsonl").write_bytes(b'{"file": "a", "bytes": 1}\n')
+        wanted = contextlib.nullcontext() if is_fine else pytest.raises(TargetError)
+        with wanted:
+            check_targets([Target("--to", tmp_path, kind)])
 
     @pytest.mark.fault(110)
     @pytest.mark.parametrize("kind", [RECORDING, RUNS, EXPLAINED, QUARANTINE])
