@@ -135,7 +135,7 @@ def test_its_memory_is_known() -> None:
     assert child.private_bytes == 0
 
 
-@pytest.mark.fault(144)
+@pytest.mark.fault(135)
 def test_a_child_that_was_closed_does_not_run_however_long_it_takes_to_die(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -25,7 +25,7 @@ NEEDED = {
 }
 
 
-@pytest.mark.fault(118)
+@pytest.mark.fault(113)
 @pytest.mark.parametrize(
     "name",
     "EDGECLS_MQTT_PASSWORD EDGECLS_MQTT_PASSWORD_FILE edgecls_source_password HASS_TOKEN PGPASSWORD"
@@ -36,7 +36,7 @@ def test_a_secret_is_not_inherited(name: str) -> None:
     assert without_secrets(environment={name: "x"}) == {}
 
 
-@pytest.mark.fault(118)
+@pytest.mark.fault(113)
 @pytest.mark.parametrize(
     "value",
     [
@@ -58,7 +58,7 @@ def test_a_program_of_the_user_is_told_nothing_of_ours() -> None:
     assert for_strangers(NEEDED) == {k: v for k, v in NEEDED.items() if k != "EDGECLS_CACHE"}
 
 
-@pytest.mark.fault(118)
+@pytest.mark.fault(113)
 def test_a_child_has_the_secrets_that_it_needs_and_no_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

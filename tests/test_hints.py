@@ -66,7 +66,7 @@ def install_lines() -> list[tuple[str, str, str]]:
     ]
 
 
-@pytest.mark.fault(158)
+@pytest.mark.fault(147)
 def test_no_hint_names_a_package_that_no_index_has() -> None:
     lines = install_lines()
     assert len(lines) > 20
@@ -79,7 +79,7 @@ def test_no_hint_names_a_package_that_no_index_has() -> None:
     assert unknown == []
 
 
-@pytest.mark.fault(158)
+@pytest.mark.fault(147)
 def test_no_page_does_so_either() -> None:
     pages = [*ROOT.glob("*.md"), *ROOT.glob("[a-z]*/*.md"), *ROOT.glob("d*/**/*.md")]
     unknown = [

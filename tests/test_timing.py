@@ -51,7 +51,7 @@ def test_so_many_of_the_newest_may_be_asked_for(seen: int) -> None:
     assert latencies.to_percentiles(newest=1)["invoke"]["p50"] == seen - 1
 
 
-@pytest.mark.fault(182)
+@pytest.mark.fault(167)
 def test_a_loop_takes_all_its_memory_at_its_first_frame() -> None:
     latencies = Latencies(kept=18_000)
     latencies.add({"invoke": 0.0})

@@ -71,7 +71,7 @@ def test_a_table_that_cannot_be_written(cli: Cli, model: Path, pictures: Path, p
     assert result.stderr.startswith(f"error: cannot write '{place}': No ")
 
 
-@pytest.mark.fault(162)
+@pytest.mark.fault(151)
 def test_a_full_disk_leaves_no_empty_table(
     cli: Cli, model: Path, pictures: Path, full_disk: Path
 ) -> None:

@@ -64,7 +64,7 @@ def values_of(name: str, line: list[str]) -> dict[str, Any]:
     return values
 
 
-@pytest.mark.fault(165)
+@pytest.mark.fault(154)
 @pytest.mark.parametrize("name", COMMANDS)
 def test_no_value_of_an_option_is_rewritten(name: str) -> None:
     command = COMMANDS[name]
@@ -72,7 +72,7 @@ def test_no_value_of_an_option_is_rewritten(name: str) -> None:
     assert [line for line in lines(name) if filled_in(list(line)) != line] == []
 
 
-@pytest.mark.fault(165)
+@pytest.mark.fault(154)
 @pytest.mark.parametrize(("name", "argument"), ARGUMENTS)
 def test_an_argument_may_be_any_word(name: str, argument: Any) -> None:
     words = [argument.name, str(argument.metavar), "data", "folder", "model", "view", name]
@@ -80,7 +80,7 @@ def test_an_argument_may_be_any_word(name: str, argument: Any) -> None:
     assert [word for word, value in zip(words, taken, strict=True) if word not in value] == []
 
 
-@pytest.mark.fault(165)
+@pytest.mark.fault(154)
 @pytest.mark.parametrize(
     ("line", "missing"),
     [
@@ -122,7 +122,7 @@ def with_empty(command: Any, empty: Any) -> list[str]:
     return [*options, *("" if one is empty else "x" for one in arguments)]
 
 
-@pytest.mark.fault(161)
+@pytest.mark.fault(150)
 @pytest.mark.parametrize(("name", "one"), PATHS)
 def test_an_empty_name_is_not_the_current_folder(
     name: str, one: Any, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -139,7 +139,7 @@ def test_an_empty_name_is_not_the_current_folder(
 VALUES = {"--out": 1, "--pair": 2, "--flag": 0, "-o": 1, "-f": 0}
 
 
-@pytest.mark.fault(165)
+@pytest.mark.fault(154)
 @pytest.mark.parametrize(
     ("line", "filled"),
     [

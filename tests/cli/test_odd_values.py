@@ -38,7 +38,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.fault(183)
+@pytest.mark.fault(168)
 @pytest.mark.parametrize("command", sorted(sound_words(Path())))
 def test_no_value_is_a_crash(command: str, inputs: Path, tmp_path: Path) -> None:
     if command in WORKSTATION:
@@ -52,7 +52,7 @@ def test_no_value_is_a_crash(command: str, inputs: Path, tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-@pytest.mark.fault(183)
+@pytest.mark.fault(168)
 def test_no_variable_is_a_crash(inputs: Path, tmp_path: Path) -> None:
     values = random.Random(1).sample(VALUES, min(len(VALUES), LONGER))
     tries = odd_values.tries_of_variables(inputs, values)

@@ -59,7 +59,7 @@ def run(place: Path, *words: str) -> str:
     return (done.stdout + done.stderr).decode("utf-8")
 
 
-@pytest.mark.fault(130)
+@pytest.mark.fault(124)
 @pytest.mark.parametrize(
     "words",
     [
@@ -93,7 +93,7 @@ def test_what_is_printed_is_shown_and_not_obeyed(place: Path, words: list[str]) 
     assert not re.search("^error: forged", said, re.MULTILINE)
 
 
-@pytest.mark.fault(130)
+@pytest.mark.fault(124)
 def test_on_a_terminal_the_bar_of_progress_obeys_no_file_name(place: Path) -> None:
     ours, theirs = pty.openpty()
     words = ["evaluate", "pictures", "--model", f"a{ODD}.tflite"]

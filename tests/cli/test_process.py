@@ -240,7 +240,7 @@ class TestFailures:
         assert "Traceback" in result.stderr
         assert "return 1 / 0" in result.stderr
 
-    @pytest.mark.fault(180)
+    @pytest.mark.fault(165)
     @pytest.mark.parametrize(
         "code",
         [
@@ -280,7 +280,7 @@ class TestFailures:
         assert result.stderr.startswith(told)
         assert "Traceback" not in result.stderr
 
-    @pytest.mark.fault(181)
+    @pytest.mark.fault(166)
     @pytest.mark.parametrize(
         ("code", "told"),
         [

@@ -161,7 +161,7 @@ def cases() -> list[Any]:
     ]
 
 
-@pytest.mark.fault(110)
+@pytest.mark.fault(105)
 @pytest.mark.parametrize(("writing", "target"), cases())
 def test_nothing_is_lost(writing: Parameter, target: str, world: Path, cli: Cli) -> None:
     before = contents(world)
@@ -172,7 +172,7 @@ def test_nothing_is_lost(writing: Parameter, target: str, world: Path, cli: Cli)
     assert result.exit_code == 1
 
 
-@pytest.mark.fault(162)
+@pytest.mark.fault(151)
 @pytest.mark.parametrize("writing", WRITING, ids=str)
 @pytest.mark.parametrize(
     "place",
@@ -193,7 +193,7 @@ def test_what_can_never_be_made_is_told_before_the_work(
     assert result.exit_code == 1
 
 
-@pytest.mark.fault(164)
+@pytest.mark.fault(153)
 @pytest.mark.parametrize(
     "line",
     [
@@ -212,7 +212,7 @@ def test_the_notes_of_a_folder_are_not_a_file_of_the_same_command(
     assert not (world / "seen").exists()
 
 
-@pytest.mark.fault(162)
+@pytest.mark.fault(151)
 @pytest.mark.parametrize("option", ["check photos --html", "convert net.keras --output"])
 def test_a_result_needs_its_folder_before_the_work(option: str, world: Path, cli: Cli) -> None:
     result = cli(*option.split(), "no/page.html")
@@ -236,18 +236,18 @@ def test_the_same_command_may_be_run_again(line: str, tmp_path: Path, cli: Cli) 
     assert len(list(tmp_path.iterdir())) >= 1
 
 
-@pytest.mark.fault(110)
+@pytest.mark.fault(105)
 def test_every_option_that_may_name_a_file_says_whether_it_is_read_or_written() -> None:
     unsaid = [str(each) for each in PARAMETERS if each.may_name_a_file and each.mark is None]
     assert sorted(set(unsaid) - set(NO_FILE)) == []
 
 
-@pytest.mark.fault(110)
+@pytest.mark.fault(105)
 def test_what_is_written_is_a_path() -> None:
     assert [str(each) for each in WRITING if not each.is_path] == []
 
 
-@pytest.mark.fault(110)
+@pytest.mark.fault(105)
 def test_a_new_option_that_says_nothing_is_found() -> None:
     app = typer.Typer()
 

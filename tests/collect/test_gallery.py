@@ -147,7 +147,7 @@ class Slow:
         return jpeg_of(scene(1))
 
 
-@pytest.mark.fault(105)
+@pytest.mark.fault(104)
 def test_a_picture_that_takes_long_delays_no_other_one() -> None:
     files = Slow(1)
     gallery = Gallery(files.read, limit_s=30)
@@ -162,7 +162,7 @@ def test_a_picture_that_takes_long_delays_no_other_one() -> None:
     assert not waiting.is_alive()
 
 
-@pytest.mark.fault(105)
+@pytest.mark.fault(104)
 def test_nobody_waits_for_it_for_longer_than_the_limit_and_later_it_is_there() -> None:
     files = Slow(1)
     gallery = Gallery(files.read, limit_s=0.2)
@@ -176,7 +176,7 @@ def test_nobody_waits_for_it_for_longer_than_the_limit_and_later_it_is_there() -
     assert files.asked == ["id-1"]
 
 
-@pytest.mark.fault(105)
+@pytest.mark.fault(104)
 def test_three_pictures_that_take_long_delay_no_other_one() -> None:
     files = Slow(1, 2, 3)
     gallery = Gallery(files.read, limit_s=0.1)
@@ -187,7 +187,7 @@ def test_three_pictures_that_take_long_delay_no_other_one() -> None:
     files.answer.set()
 
 
-@pytest.mark.fault(105)
+@pytest.mark.fault(104)
 def test_the_whole_of_it_is_not_waited_for_either() -> None:
     files = Slow(1)
     gallery = Gallery(files.read, limit_s=0.2)

@@ -236,7 +236,7 @@ class TestMany:
         wait_until(lambda: len(served.collection.pictures("cat")) == 120)
         wait_until(lambda: thumbnails(page).count() == 120)
 
-    @pytest.mark.fault(102)
+    @pytest.mark.fault(101)
     def test_a_page_that_has_missed_a_change_asks_for_all_of_it(
         self, served: Served, page: Page
     ) -> None:
@@ -245,7 +245,7 @@ class TestMany:
         served.post("press", label="dog")
         tile(page, "dog").get_by_text("1 picture").wait_for()
 
-    @pytest.mark.fault(102)
+    @pytest.mark.fault(101)
     def test_a_page_with_a_thousand_labels_follows_what_happens(
         self, serve: Callable[..., Served], page: Page
     ) -> None:
@@ -256,7 +256,7 @@ class TestMany:
             served.post("press", label=name)
             tile(page, name).get_by_text(count, exact=True).wait_for()
 
-    @pytest.mark.fault(100)
+    @pytest.mark.fault(99)
     def test_how_far_the_folder_is_read_is_shown(
         self, served: Served, page: Page, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -44,7 +44,7 @@ def test_redact_url(text: str, shown: str) -> None:
     assert redact_url(text) == shown
 
 
-@pytest.mark.fault(163)
+@pytest.mark.fault(152)
 @pytest.mark.parametrize(
     ("text", "shown"),
     [

@@ -19,7 +19,7 @@ def graph(*steps: tuple[str, tuple[int, ...], int]) -> bool:
     return is_data_dependent(operators, (PICTURE,), DTYPES)
 
 
-@pytest.mark.fault(138)
+@pytest.mark.fault(129)
 @pytest.mark.parametrize(
     ("steps", "expected"),
     [

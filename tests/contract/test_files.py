@@ -184,7 +184,7 @@ def test_a_file_that_is_not_ours_is_refused(tmp_path: Path) -> None:
         read_regular_file(tmp_path / "a", 100, PictureError)
 
 
-@pytest.mark.fault(181)
+@pytest.mark.fault(166)
 def test_reading_a_small_file_takes_little_memory_however_large_it_might_be(
     tmp_path: Path,
 ) -> None:

@@ -21,7 +21,7 @@ def holding(value: Any) -> JsonObject:
     return read(json.dumps({"x": value}))
 
 
-@pytest.mark.fault(103)
+@pytest.mark.fault(102)
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
@@ -65,28 +65,28 @@ def test_what_keeps_the_limits_is_read(content: bytes, value: Any) -> None:
     assert read(content).fields["x"] == value
 
 
-@pytest.mark.fault(103)
+@pytest.mark.fault(102)
 @pytest.mark.parametrize("value", [None, 1, True, [], {}, "\ud800", "y" * 1001])
 def test_what_is_no_text(value: Any) -> None:
     with pytest.raises(InvalidValueError, match=r"'x' is .*wanted "):
         holding(value).text("x")
 
 
-@pytest.mark.fault(103)
+@pytest.mark.fault(102)
 @pytest.mark.parametrize("value", [None, "1", True, [1], {}, 1.5, -1, 11, 1e300])
 def test_what_is_no_whole_number_from_0_to_10(value: Any) -> None:
     with pytest.raises(InvalidValueError, match=r"'x' is .*wanted "):
         holding(value).whole("x", 0, 10)
 
 
-@pytest.mark.fault(103)
+@pytest.mark.fault(102)
 @pytest.mark.parametrize("value", [None, "1", True, [1], {}, -0.001, 1.001, 2**63])
 def test_what_is_no_number_from_0_to_1(value: Any) -> None:
     with pytest.raises(InvalidValueError, match=r"'x' is .*wanted "):
         holding(value).number("x", 0.0, 1.0)
 
 
-@pytest.mark.fault(103)
+@pytest.mark.fault(102)
 @pytest.mark.parametrize("value", [None, {}, "cat", [1], [{}, "x"], [None]])
 def test_what_is_no_list_of_objects(value: Any) -> None:
     with pytest.raises(InvalidValueError, match=r"'x' is .*wanted a list"):
@@ -125,7 +125,7 @@ def test_what_no_file_can_be_called(name: Any) -> None:
         holding(name).path("x")
 
 
-@pytest.mark.fault(103)
+@pytest.mark.fault(102)
 def test_a_bad_line_is_told_by_its_number_and_the_others_are_read(tmp_path: Path) -> None:
     log = tmp_path / "log.jsonl"
     lines = [
@@ -142,7 +142,7 @@ def test_a_bad_line_is_told_by_its_number_and_the_others_are_read(tmp_path: Path
     assert [text.partition(":")[0] for text in wrong] == ["log.jsonl line 2", "log.jsonl line 5"]
 
 
-@pytest.mark.fault(103)
+@pytest.mark.fault(102)
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, Path.absolute])
 def test_what_is_no_file_has_no_lines_and_is_never_waited_for(make: Any, tmp_path: Path) -> None:
     make(tmp_path / "log.jsonl")

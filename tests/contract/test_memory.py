@@ -31,7 +31,7 @@ def make(root: Path, group: str, mounts: str, limits: dict[str, str]) -> Path:
     return root
 
 
-@pytest.mark.fault(141)
+@pytest.mark.fault(132)
 @pytest.mark.parametrize(
     ("group", "mounts", "limits", "expected"),
     [
@@ -87,7 +87,7 @@ def test_a_machine_without_groups_has_its_memory(tmp_path: Path) -> None:
     assert memory_bytes(tmp_path) == MACHINE
 
 
-@pytest.mark.fault(141)
+@pytest.mark.fault(132)
 def test_the_largest_picture_goes_by_the_limit() -> None:
     told = subprocess.run(
         [

@@ -75,7 +75,7 @@ def card_of(whole: tuple[bytes, dict[str, bytes]]) -> dict[str, Any]:
     return {**card, "metrics": METRICS, "learnt": LEARNT}
 
 
-@pytest.mark.fault(140)
+@pytest.mark.fault(131)
 @pytest.mark.parametrize("value", VALUES)
 def test_a_card_with_an_odd_value_is_refused_or_harmless(
     value: str, whole: tuple[bytes, dict[str, bytes]], cli: Any, tmp_path: Path
@@ -94,7 +94,7 @@ def test_a_card_with_an_odd_value_is_refused_or_harmless(
         assert "\x1b" not in result.stdout
 
 
-@pytest.mark.fault(147)
+@pytest.mark.fault(138)
 @pytest.mark.parametrize(
     ("place", "value"),
     [

@@ -36,7 +36,7 @@ DANGEROUS: Final = (
 FORMULA: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20]")
 
 
-@pytest.mark.fault(117)
+@pytest.mark.fault(112)
 @pytest.mark.parametrize("text", DANGEROUS, ids=ascii)
 def test_no_cell_is_a_formula(text: str) -> None:
     (cell,) = next(csv.reader(io.StringIO(to_row([text]), newline="")))
@@ -48,7 +48,7 @@ def test_what_is_no_formula_stays_as_it_is(text: str) -> None:
     assert defuse(text) == text
 
 
-@pytest.mark.fault(117)
+@pytest.mark.fault(112)
 @pytest.mark.parametrize("seed", range(5))
 def test_every_text_comes_back_as_it_was(seed: int) -> None:
     draw = random.Random(seed)
@@ -58,7 +58,7 @@ def test_every_text_comes_back_as_it_was(seed: int) -> None:
     assert [restore(defuse(text)) for text in texts] == texts
 
 
-@pytest.mark.fault(117)
+@pytest.mark.fault(112)
 @pytest.mark.parametrize("text", DANGEROUS, ids=ascii)
 def test_what_a_run_says_of_its_pictures_comes_back(text: str, tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
@@ -70,7 +70,7 @@ def test_what_a_run_says_of_its_pictures_comes_back(text: str, tmp_path: Path) -
     )
 
 
-@pytest.mark.fault(117)
+@pytest.mark.fault(112)
 def test_rows_are_made_in_one_place_only() -> None:
     writers = sorted(
         str(path.relative_to(REPOSITORY))

@@ -11,7 +11,7 @@ def test_tables_are_read() -> None:
     assert parse_toml("a = 1\n[b]\nc = 'd'\n") == {"a": 1, "b": {"c": "d"}}
 
 
-@pytest.mark.fault(183)
+@pytest.mark.fault(168)
 @pytest.mark.parametrize(
     "text",
     [

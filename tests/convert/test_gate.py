@@ -175,7 +175,7 @@ GUESSED = np.repeat(np.arange(4), 25)[np.random.default_rng(0).permutation(100)]
 FOUR = Labels(("a", "b", "c", "d"))
 
 
-@pytest.mark.fault(169)
+@pytest.mark.fault(158)
 def test_two_models_that_guess_equally_well_and_have_nothing_in_common_are_refused():
     found = compare_scores(answers(100, 0, 0, 0), answers(0, 100, 0, 0), GUESSED, FOUR)
     assert found.drop == 0
@@ -190,7 +190,7 @@ def test_two_models_that_guess_equally_well_and_have_nothing_in_common_are_refus
     assert passes(found, Tolerance(max_class_drop=100, min_agreement=0))
 
 
-@pytest.mark.fault(169)
+@pytest.mark.fault(158)
 @pytest.mark.parametrize(
     ("alike", "is_passed"),
     [

@@ -91,7 +91,7 @@ def test_models_within_models_and_operations_are_loaded(tmp_path):
     assert load_model(tmp_path / "m.keras").output_shape == (None, 3)
 
 
-@pytest.mark.fault(170)
+@pytest.mark.fault(159)
 @pytest.mark.parametrize(
     ("layers", "told"),
     [
@@ -141,7 +141,7 @@ def test_a_network_that_asks_for_more_than_the_file_holds_takes_no_memory(
     assert grown_kb < 300 * 1024
 
 
-@pytest.mark.fault(171)
+@pytest.mark.fault(160)
 @pytest.mark.parametrize(
     "found",
     [
@@ -185,7 +185,7 @@ def directory_entry(content: bytes, name: bytes) -> int:
     return content.index(name, content.index(b"PK\1\2")) - 46
 
 
-@pytest.mark.fault(172)
+@pytest.mark.fault(161)
 @pytest.mark.parametrize(
     ("change", "told"),
     [
@@ -202,7 +202,7 @@ def test_a_zip_of_something_else_is_refused(sound, tmp_path, change, told):
         load_model(write(tmp_path / "m.keras", change(sound)))
 
 
-@pytest.mark.fault(172)
+@pytest.mark.fault(161)
 def test_two_members_of_one_name_are_refused(sound, tmp_path):
     path = write(tmp_path / "m.keras", sound)
     with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
@@ -211,7 +211,7 @@ def test_two_members_of_one_name_are_refused(sound, tmp_path):
         read_archive(path)
 
 
-@pytest.mark.fault(172)
+@pytest.mark.fault(161)
 @pytest.mark.parametrize("name", ["config.json", "model.weights.h5"])
 def test_what_would_grow_without_measure_is_refused_before_it_does(sound, tmp_path, name):
     bomb = {**sound, name: bytes(300 * MEGABYTES)}
@@ -220,7 +220,7 @@ def test_what_would_grow_without_measure_is_refused_before_it_does(sound, tmp_pa
         read_archive(path)
 
 
-@pytest.mark.fault(172)
+@pytest.mark.fault(161)
 @pytest.mark.parametrize(
     ("marker", "offset", "byte"),
     [
@@ -269,7 +269,7 @@ def elsewhere(file: h5py.File) -> None:
     file.create_virtual_dataset("x", layout)
 
 
-@pytest.mark.fault(173)
+@pytest.mark.fault(162)
 @pytest.mark.parametrize(
     ("fill", "told"),
     [
@@ -322,7 +322,7 @@ def test_sound_weights_are_counted():
     assert check_weights(Path("m.keras"), hdf5(lambda file: None)) == 720  # noqa: ARG005
 
 
-@pytest.mark.fault(173)
+@pytest.mark.fault(162)
 def test_damaged_weights_are_one_error():
     noise, content = random.Random(11), hdf5(lambda file: None)  # noqa: ARG005
     for _ in range(300):
@@ -335,7 +335,7 @@ def test_damaged_weights_are_one_error():
             continue
 
 
-@pytest.mark.fault(173)
+@pytest.mark.fault(162)
 def test_a_megabyte_that_would_take_gigabytes_is_refused_within_the_memory_of_keras(
     sound, tmp_path
 ):
@@ -365,7 +365,7 @@ def test_a_megabyte_that_would_take_gigabytes_is_refused_within_the_memory_of_ke
     assert "hint: save it with model.save('model.keras')" in done.stderr
 
 
-@pytest.mark.fault(172)
+@pytest.mark.fault(161)
 @pytest.mark.parametrize("seed", range(40))
 def test_a_directory_that_is_damaged_anywhere_is_one_error(sound, tmp_path, seed):
     noise = random.Random(seed)

@@ -52,7 +52,7 @@ def test_a_wrong_rescaling_is_told(measured_run, tmp_path):
     assert found.hint.startswith("its first layers were trained on other pixel values")
 
 
-@pytest.mark.fault(169)
+@pytest.mark.fault(158)
 def test_a_float_model_that_guesses_is_told_for_it_has_nothing_to_lose(digits_run, tmp_path):
     _, keras = import_tensorflow()
     untrained = keras.models.clone_model(keras.models.load_model(digits_run.model_path))

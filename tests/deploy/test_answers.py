@@ -64,7 +64,7 @@ class TestAgreed:
         assert read_answers(b"") == ([], {})
 
 
-@pytest.mark.fault(123)
+@pytest.mark.fault(117)
 @pytest.mark.parametrize(
     ("said", "problem"),
     [
@@ -155,7 +155,7 @@ def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
     return do
 
 
-@pytest.mark.fault(124)
+@pytest.mark.fault(118)
 @pytest.mark.parametrize(
     ("script", "problem"),
     [
@@ -185,7 +185,7 @@ def test_a_board_that_does_not_end_is_given_up(ask: Ask, script: str, problem: s
     assert refused.value.hint
 
 
-@pytest.mark.fault(125)
+@pytest.mark.fault(119)
 @pytest.mark.parametrize(
     ("script", "problem"),
     [

@@ -29,7 +29,7 @@ MODES = [
 class TestTakenOver:
     """The service's user, or whoever has taken it over, against root who deploys."""
 
-    @pytest.mark.fault(120)
+    @pytest.mark.fault(114)
     @pytest.mark.parametrize("mode", MODES)
     def test_a_planted_link_leads_nowhere(
         self, board: SshBoard, models: Models, shared_place: Path, mode: int
@@ -42,7 +42,7 @@ class TestTakenOver:
         assert not secret.exists()
         assert (folder / "model.tflite").read_text() == "evil\n"
 
-    @pytest.mark.fault(120)
+    @pytest.mark.fault(114)
     def test_the_hints_can_be_followed_to_the_end(
         self, board: SshBoard, models: Models, shared_place: Path
     ) -> None:
@@ -57,7 +57,7 @@ class TestTakenOver:
         assert (folder / "model.tflite").read_bytes() == models["first"].read_bytes()
         assert not secret.exists()
 
-    @pytest.mark.fault(120)
+    @pytest.mark.fault(114)
     @pytest.mark.parametrize(
         "place",
         [
@@ -110,7 +110,7 @@ class TestTakenOver:
         Folder.open(shared_place / "new").close()
         assert "Permission denied" in as_other("touch x", shared_place / "new").stderr
 
-    @pytest.mark.fault(122)
+    @pytest.mark.fault(116)
     def test_nobody_else_can_hold_the_lock_for_ever(self, shared_place: Path) -> None:
         with Shelf(Folder.open(shared_place)).locked():
             said = as_other("flock --nonblock .lock-of-deploy true", shared_place).stderr
@@ -133,7 +133,7 @@ except Refusal as refusal:
 """
 
 
-@pytest.mark.fault(120)
+@pytest.mark.fault(114)
 @pytest.mark.usefixtures("shared_place")  # as root alone
 def test_the_folder_of_an_earlier_set_up_is_refused_with_the_command_that_mends_it() -> None:
     words = ["unshare", "--mount", "sh", "-c", _EARLIER, sys.executable]
@@ -163,7 +163,7 @@ def make_folder(path: Path, _secret: Path) -> None:
     path.mkdir()
 
 
-@pytest.mark.fault(122)
+@pytest.mark.fault(116)
 @pytest.mark.parametrize(
     "name", ["model.tflite", ".model.tflite.before", "model.tflite.1", ".lock-of-deploy"]
 )

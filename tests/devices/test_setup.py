@@ -93,7 +93,7 @@ def test_a_64_bit_pi_gets_packages_users_an_environment_and_the_service(rehearse
         assert expected in found
 
 
-@pytest.mark.fault(121)
+@pytest.mark.fault(115)
 def test_a_folder_that_others_may_write_to_is_taken_from_them(
     rehearse: Rehearse, tmp_path: Path
 ) -> None:

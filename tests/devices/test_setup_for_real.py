@@ -103,7 +103,7 @@ def test_a_person_can_put_a_model_there_and_the_service_can_read_it(debian: Fres
     debian.run("rm", place)
 
 
-@pytest.mark.fault(120)
+@pytest.mark.fault(114)
 def test_the_service_can_put_nothing_beside_the_model(debian: FreshDebian) -> None:
     said = as_service(debian, "ln -s /etc/evil /var/lib/edgecls/.model.tflite.before")
     assert "Permission denied" in said
@@ -120,7 +120,7 @@ su -s /bin/sh edgecls -c '
 """
 
 
-@pytest.mark.fault(121)
+@pytest.mark.fault(115)
 def test_a_folder_that_was_the_services_is_taken_from_it_and_nothing_is_lost(
     debian: FreshDebian,
 ) -> None:

@@ -235,7 +235,7 @@ class TestLosses:
                 process.wait_for("source", state="back", seconds=5.0)
                 assert process.stop().code == 0
 
-    @pytest.mark.fault(155)
+    @pytest.mark.fault(144)
     @pytest.mark.parametrize(
         "location", ["http://[::1/stream", "http://x:99999/", "//[", "http://\x1b[31m/"]
     )

@@ -32,7 +32,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.fault(135)
+@pytest.mark.fault(126)
 @pytest.mark.parametrize(
     "picture",
     [

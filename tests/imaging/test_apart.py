@@ -31,7 +31,7 @@ def encoded(kind: str, pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) 
     return cv2.imencode(kind, pixels)[1].tobytes()
 
 
-@pytest.mark.fault(142)
+@pytest.mark.fault(133)
 @pytest.mark.parametrize("kind", [".tif", ".avif", ".gif"])
 def test_what_comes_from_the_child_is_what_opencv_decodes(kind: str) -> None:
     content = encoded(kind, FRAME)
@@ -40,14 +40,14 @@ def test_what_comes_from_the_child_is_what_opencv_decodes(kind: str) -> None:
     assert np.array_equal(decode(content), expected)
 
 
-@pytest.mark.fault(142)
+@pytest.mark.fault(133)
 def test_what_takes_too_long_is_unreadable_and_the_next_one_is_read() -> None:
     with pytest.raises(PictureError, match=r"the TIFF takes longer than 0\.001 s to decode"):
         apart.decode_apart(encoded(".tif", NOISE), "TIFF", limit_s=0.001)
     assert apart.decode_apart(encoded(".tif", FRAME), "TIFF").shape == FRAME.shape
 
 
-@pytest.mark.fault(142)
+@pytest.mark.fault(133)
 def test_a_decoder_that_dies_costs_its_picture() -> None:
     apart.decode_apart(encoded(".tif", FRAME), "TIFF")
     os.kill(apart._IDLE[-1]._child.pid, signal.SIGSEGV)
@@ -56,7 +56,7 @@ def test_a_decoder_that_dies_costs_its_picture() -> None:
     assert apart.decode_apart(encoded(".tif", FRAME), "TIFF").shape == FRAME.shape
 
 
-@pytest.mark.fault(145)
+@pytest.mark.fault(136)
 def test_a_gif_of_orders_to_begin_anew_is_given_up() -> None:
     header = b"GIF89a" + struct.pack("<HHBBB", 100, 100, 0x80, 0, 0) + bytes(6)
     orders = (b"\xff" + b"\x24\x49\x92" * 85) * 40_000  # of three bits, 100
@@ -70,7 +70,7 @@ def test_what_is_no_picture_is_told_as_before() -> None:
         decode(b"II*\0" + bytes(100))
 
 
-@pytest.mark.fault(142)
+@pytest.mark.fault(133)
 @pytest.mark.parametrize("kind", [".tif", ".avif", ".gif"])
 def test_a_camera_frame_of_a_kind_that_may_take_long_is_unreadable(kind: str) -> None:
     frame = CapturedFrame(None, 0, 0.0, jpeg=encoded(kind, FRAME))
@@ -86,7 +86,7 @@ def test_a_camera_frame_of_another_quick_kind_is_read(kind: str) -> None:
     assert developed.pixels is not None
 
 
-@pytest.mark.fault(142)
+@pytest.mark.fault(133)
 @pytest.mark.parametrize("command", ["classify", "evaluate"])
 def test_ctrl_c_does_not_wait_for_a_picture(command: str, tmp_path: Path) -> None:
     write_tiny_model(tmp_path / "tiny.tflite", (28, 28), "GRAY", 2)

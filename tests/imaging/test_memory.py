@@ -47,7 +47,7 @@ print(sizes[2] - sizes[0])
 """
 
 
-@pytest.mark.fault(182)
+@pytest.mark.fault(167)
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells its memory")
 def test_a_burst_of_frames_that_waited_leaves_no_memory_behind() -> None:
     result = subprocess.run(

@@ -101,7 +101,7 @@ def seen(tmp_path: Path) -> Callable[[bytes], Path]:
     return make
 
 
-@pytest.mark.fault(103)
+@pytest.mark.fault(102)
 @pytest.mark.parametrize("first", WITHOUT_GUESS)
 def test_a_bad_line_is_told_and_the_picture_has_no_guess(
     seen: Callable[[bytes], Path], first: bytes
@@ -115,7 +115,7 @@ def test_a_bad_line_is_told_and_the_picture_has_no_guess(
     assert len(found.wrong.first[0]) < 200
 
 
-@pytest.mark.fault(104)
+@pytest.mark.fault(103)
 @pytest.mark.parametrize("first", WITHOUT_TIME)
 def test_a_strange_time_costs_the_time_only(seen: Callable[[bytes], Path], first: bytes) -> None:
     found = find_pictures(seen(first))
@@ -132,8 +132,8 @@ def test_what_is_only_odd_is_taken(seen: Callable[[bytes], Path], first: bytes) 
     assert found.wrong.count == 0
 
 
+@pytest.mark.fault(102)
 @pytest.mark.fault(103)
-@pytest.mark.fault(104)
 @pytest.mark.parametrize("first", [*WITHOUT_GUESS, *WITHOUT_TIME, *FINE])
 def test_the_review_goes_on_whatever_the_log_says(
     seen: Callable[[bytes], Path], first: bytes, tmp_path: Path
@@ -147,7 +147,7 @@ def test_the_review_goes_on_whatever_the_log_says(
     close(again)
 
 
-@pytest.mark.fault(103)
+@pytest.mark.fault(102)
 @pytest.mark.parametrize("label", ["../../etc", ".git", "..", "/etc/passwd", "a/b"])
 def test_a_label_that_leads_elsewhere_is_refused_when_it_is_accepted(
     seen: Callable[[bytes], Path], label: str, tmp_path: Path
@@ -160,7 +160,7 @@ def test_a_label_that_leads_elsewhere_is_refused_when_it_is_accepted(
     assert sorted(os.listdir(tmp_path)) == ["into", "seen"]
 
 
-@pytest.mark.fault(103)
+@pytest.mark.fault(102)
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
 def test_a_log_that_is_no_file_is_no_log(
     seen: Callable[[bytes], Path], make: Callable[[Path], None]
@@ -171,7 +171,7 @@ def test_a_log_that_is_no_file_is_no_log(
     assert find_pictures(folder).guesses == {}
 
 
-@pytest.mark.fault(103)
+@pytest.mark.fault(102)
 @pytest.mark.parametrize("first", [*WITHOUT_GUESS, *WITHOUT_TIME])
 def test_a_data_set_with_a_bad_line_is_opened(
     seen: Callable[[bytes], Path], first: bytes, tmp_path: Path
@@ -186,7 +186,7 @@ def test_a_data_set_with_a_bad_line_is_opened(
     close(review)
 
 
-@pytest.mark.fault(103)
+@pytest.mark.fault(102)
 def test_a_bad_row_of_a_table_of_proposals_costs_that_row(tmp_path: Path) -> None:
     folder, run = tmp_path / "new", tmp_path / "run"
     folder.mkdir()
@@ -203,7 +203,7 @@ def test_a_bad_row_of_a_table_of_proposals_costs_that_row(tmp_path: Path) -> Non
     assert found.wrong.count == 2
 
 
-@pytest.mark.fault(103)
+@pytest.mark.fault(102)
 @pytest.mark.parametrize(
     "manifest",
     [

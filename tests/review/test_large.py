@@ -76,7 +76,7 @@ def open_slow(tmp_path: Path) -> Iterator[Callable[..., SlowDesk]]:
         desk.end()
 
 
-@pytest.mark.fault(100)
+@pytest.mark.fault(99)
 def test_the_page_says_how_far_it_is_before_there_is_anything_to_decide_about(
     open_slow: Callable[..., SlowDesk],
 ) -> None:
@@ -87,7 +87,7 @@ def test_the_page_says_how_far_it_is_before_there_is_anything_to_decide_about(
     assert desk.get("/state")["left"] == 4
 
 
-@pytest.mark.fault(100)
+@pytest.mark.fault(99)
 def test_who_asks_for_the_first_group_too_early_waits_for_it(
     open_slow: Callable[..., SlowDesk],
 ) -> None:
@@ -96,7 +96,7 @@ def test_who_asks_for_the_first_group_too_early_waits_for_it(
     assert len(desk.get("/group")["group"]["pictures"]) > 0
 
 
-@pytest.mark.fault(100)
+@pytest.mark.fault(99)
 def test_decisions_wait_and_when_some_wait_already_the_others_are_refused(
     open_slow: Callable[..., SlowDesk],
 ) -> None:
@@ -151,7 +151,7 @@ def test_what_comes_back_from_earlier_ones_is_shown_again(
     assert desk.get("/state")["total"] == 12
 
 
-@pytest.mark.fault(105)
+@pytest.mark.fault(104)
 def test_a_picture_that_is_read_slowly_is_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -185,7 +185,7 @@ def _hasty(read: Callable[..., bytes]) -> Any:
     return Gallery(read, limit_s=0.5)
 
 
-@pytest.mark.fault(100)
+@pytest.mark.fault(99)
 def test_a_page_that_comes_early_waits_and_shows_the_first_group(
     open_slow: Callable[..., SlowDesk], page: Page
 ) -> None:
@@ -210,7 +210,7 @@ def test_a_page_goes_on_with_the_next_ones(open_slow: Callable[..., SlowDesk], p
     page.get_by_text("All pictures are decided about").wait_for()
 
 
-@pytest.mark.fault(100)
+@pytest.mark.fault(99)
 def test_a_hundred_thousand_pictures_are_listed_and_their_log_is_read(tmp_path: Path) -> None:
     root = tmp_path / "seen"
     (root / "cat").mkdir(parents=True)

@@ -37,7 +37,7 @@ def test_a_plain_model_runs_in_this_process() -> None:
     assert not isinstance(runtime, ApartRuntime)
 
 
-@pytest.mark.fault(138)
+@pytest.mark.fault(129)
 @pytest.mark.parametrize("fault", ["place", "memory"])
 def test_after_a_frame_that_failed_the_next_one_gets_the_right_answer(fault: Fault) -> None:
     runtime = opened(fault)
@@ -51,7 +51,7 @@ def test_after_a_frame_that_failed_the_next_one_gets_the_right_answer(fault: Fau
     runtime.close()
 
 
-@pytest.mark.fault(138)
+@pytest.mark.fault(129)
 def test_a_frame_that_wants_gigabytes_takes_none_of_this_process() -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     runtime = opened("memory")
@@ -61,7 +61,7 @@ def test_a_frame_that_wants_gigabytes_takes_none_of_this_process() -> None:
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50 << 10  # kB
 
 
-@pytest.mark.fault(137)
+@pytest.mark.fault(128)
 def test_the_same_model_in_this_process_is_well_again_after_a_failure() -> None:
     model = parse_model_file(choosy_model_bytes("place"), "choosy.tflite")
     runtime = open_runtime(model, is_probed=False)
@@ -71,7 +71,7 @@ def test_the_same_model_in_this_process_is_well_again_after_a_failure() -> None:
     assert runtime.run(fill_with(BRIGHT)).argmax() == 9
 
 
-@pytest.mark.fault(138)
+@pytest.mark.fault(129)
 def test_a_child_that_dies_costs_its_frame() -> None:
     runtime = opened("place")
     os.kill(runtime.child, signal.SIGSEGV)
@@ -87,7 +87,7 @@ def kill_and_run(runtime: Any) -> None:
     runtime.run(fill_with(DARK))
 
 
-@pytest.mark.fault(138)
+@pytest.mark.fault(129)
 def test_children_that_die_one_after_the_other_are_given_up() -> None:
     model = parse_model_file(choosy_model_bytes("place"), "choosy.tflite")
     runtime = ApartRuntime(model, 1, installed_runtimes()[0], "1", most_losses=1)

@@ -42,7 +42,7 @@ def test_an_operator_that_the_engine_does_not_know_is_told() -> None:
         verdict.check()
 
 
-@pytest.mark.fault(139)
+@pytest.mark.fault(130)
 def test_a_word_in_a_message_is_no_lack_of_memory() -> None:
     content = with_custom_operator(TinyModel((4, 4), classes=3), "malloc-npu")
     verdict = probe(parse_model_file(content, "npu.tflite"))

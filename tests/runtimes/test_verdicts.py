@@ -90,7 +90,7 @@ def test_a_folder_that_cannot_be_made_leaves_the_memory(place: str) -> None:
     assert not Verdicts(Path(place)).has("a")
 
 
-@pytest.mark.fault(131)
+@pytest.mark.fault(125)
 @pytest.mark.parametrize("mode", [0o755, 0o777, 0o1777])
 def test_a_folder_of_another_user_says_nothing_and_gets_nothing(
     shared_place: Path, mode: int
@@ -102,14 +102,14 @@ def test_a_folder_of_another_user_says_nothing_and_gets_nothing(
     assert os.listdir(folder) == ["a"]
 
 
-@pytest.mark.fault(131)
+@pytest.mark.fault(125)
 def test_in_a_folder_of_ours_a_file_of_another_user_is_no_verdict(shared_place: Path) -> None:
     (shared_place / "a").write_text("a\n")
     os.chown(shared_place / "a", UID, UID)
     assert not Verdicts(shared_place).has("a")
 
 
-@pytest.mark.fault(131)
+@pytest.mark.fault(125)
 def test_a_link_in_the_place_of_the_folder_makes_no_room_elsewhere(
     folder: Path, tmp_path: Path
 ) -> None:

@@ -111,7 +111,7 @@ class TestArguments:
         ((arguments, _),) = reports(out)
         assert arguments == [argument]
 
-    @pytest.mark.fault(118)
+    @pytest.mark.fault(113)
     def test_the_environment_says_the_same_and_no_password(
         self, open_sink: Open, reporter: Path, out: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

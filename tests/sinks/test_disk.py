@@ -100,7 +100,7 @@ def test_a_read_only_disk_is_an_error_at_the_start(kind: str, disk: SmallDisk) -
     disk.remount("rw")
 
 
-@pytest.mark.fault(113)
+@pytest.mark.fault(108)
 @pytest.mark.parametrize("kind", WRITERS)
 def test_a_disk_that_is_full_at_the_start_is_waited_for(kind: str, disk: SmallDisk) -> None:
     disk.fill()

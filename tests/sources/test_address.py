@@ -112,12 +112,12 @@ def test_what_is_no_address_is_refused_without_its_password(text: str) -> None:
         pytest.param("rtsp://a:b@cam/x", "/y?z", "rtsp://a:b@cam/y?z", id="a part stays, too"),
     ],
 )
-@pytest.mark.fault(151)
+@pytest.mark.fault(140)
 def test_a_redirect_and_the_password(start: str, location: str, end: str) -> None:
     assert parse_address(start, (*WEB, "rtsp")).follow(location).with_password == end
 
 
-@pytest.mark.fault(151)
+@pytest.mark.fault(140)
 def test_a_redirect_does_not_tell_the_password_of_the_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -128,7 +128,7 @@ def test_a_redirect_does_not_tell_the_password_of_the_environment(
     assert address.follow("http://cam:81/").has_login is False
 
 
-@pytest.mark.fault(155)
+@pytest.mark.fault(144)
 @pytest.mark.parametrize(
     "location",
     [

@@ -92,7 +92,7 @@ class TestStreams:
         with MjpegServer(answer(head, part(RED), part(BLUE))) as server:
             assert read(server.url(), 2) == [RED, BLUE]
 
-    @pytest.mark.fault(160)
+    @pytest.mark.fault(149)
     @pytest.mark.parametrize(
         ("fields", "body"),
         [
@@ -117,7 +117,7 @@ class TestStreams:
             assert read(server.url(), 2) == [RED, BLUE]
             assert len(server.requests) == 1
 
-    @pytest.mark.fault(160)
+    @pytest.mark.fault(149)
     def test_bytes_that_hold_no_picture_are_refused_soon(self) -> None:
         head = answered("200 OK", "Content-Type: application/octet-stream")
         with (
@@ -126,7 +126,7 @@ class TestStreams:
         ):
             open_source(server.url(), SOON)
 
-    @pytest.mark.fault(156)
+    @pytest.mark.fault(145)
     @pytest.mark.parametrize("size", [b"-1", b"1_0", b"0x10", b"+10", b"", b"f" * 16, b"\xb2"])
     def test_a_chunk_is_damaged_whose_size_is(self, size: bytes) -> None:
         head = answered("200 OK", "Content-Type: image/jpeg", "Transfer-Encoding: chunked")
@@ -202,7 +202,7 @@ class TestSnapshots:
             assert read(server.url("/capture"), 3, wishes) == [RED, RED, RED]
             assert len(server.requests) == 3
 
-    @pytest.mark.fault(160)
+    @pytest.mark.fault(149)
     def test_one_without_a_length_is_asked_for_again_and_a_broken_one_is_told(self) -> None:
         head = answered("200 OK", "Content-Type: image/jpeg")
         answers = (answer(head, RED), answer(head, BLUE[:-30]), answer(head, BLUE))
@@ -416,7 +416,7 @@ class TestRefusals:
                 "the camera sends us on: 'http://[::1/' is not the address of a camera",
                 "in a browser",
                 id="a redirect to half an address",
-                marks=pytest.mark.fault(155),
+                marks=pytest.mark.fault(144),
             ),
             pytest.param(
                 answered("-1 Odd"), "does not answer in HTTP", "", id="a status that is none"
@@ -480,7 +480,7 @@ class TestPasswords:
         assert (fields["uri"], fields["opaque"], fields["nc"]) == ("/v", "xyz", "00000001")
         assert "hidden" not in sent
 
-    @pytest.mark.fault(156)
+    @pytest.mark.fault(145)
     @pytest.mark.parametrize(
         ("challenges", "named"),
         [
@@ -501,7 +501,7 @@ class TestPasswords:
             open_source(server.url(login="me:hidden@"), SOON)
         assert "Basic or Digest" in refused.value.hint
 
-    @pytest.mark.fault(156)
+    @pytest.mark.fault(145)
     @pytest.mark.parametrize("challenge", ["Basic realm=x", 'Digest realm="\\"\xff", nonce="n"'])
     def test_user_and_password_may_have_any_letters(self, challenge: str) -> None:
         locked = f"HTTP/1.1 401 U\r\nWWW-Authenticate: {challenge}\r\n\r\n".encode("latin-1")
@@ -526,7 +526,7 @@ class TestPasswords:
                 open_source(server.url(login="me:hidden@"), SOON)
             assert b"Authorization" not in b"".join(other.requests)
 
-    @pytest.mark.fault(151)
+    @pytest.mark.fault(140)
     def test_another_port_is_not_told_the_password_of_the_environment(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:

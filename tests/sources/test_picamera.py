@@ -96,7 +96,7 @@ def test_a_driver_without_modes_chooses_by_itself() -> None:
     assert full_view([], 30.0) == {}
 
 
-@pytest.mark.fault(157)
+@pytest.mark.fault(146)
 @pytest.mark.parametrize(
     ("modes", "chosen"),
     [
@@ -117,7 +117,7 @@ def test_modes(modes: list[dict[str, object]], chosen: dict[str, object]) -> Non
     assert full_view(modes, 30.0) == chosen
 
 
-@pytest.mark.fault(157)
+@pytest.mark.fault(146)
 def test_a_sensor_whose_modes_cannot_be_read_is_used_as_libcamera_chooses(
     picamera2: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,13 +128,13 @@ def test_a_sensor_whose_modes_cannot_be_read_is_used_as_libcamera_chooses(
     assert "sensor" not in picamera2.made[0].configuration
 
 
-@pytest.mark.fault(157)
+@pytest.mark.fault(146)
 def test_no_stream_of_raw_pixels_is_asked_for(picamera2: ModuleType) -> None:
     open_source("picamera:0").close()
     assert picamera2.made[0].configuration["raw"] is None
 
 
-@pytest.mark.fault(157)
+@pytest.mark.fault(146)
 @pytest.mark.usefixtures("picamera2")
 def test_a_webcam_is_no_pi_camera() -> None:
     assert "picamera:2" not in dict(list_pi_cameras())

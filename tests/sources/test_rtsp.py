@@ -64,7 +64,7 @@ def test_a_camera_is_lost_in_time_when_it(hangs_up: bool) -> None:
 
 
 @pytest.mark.fault(44)
-@pytest.mark.fault(152)
+@pytest.mark.fault(141)
 def test_a_camera_that_says_nothing_is_given_up() -> None:
     with RtspServer(is_mute=True) as server:
         started = time.monotonic()
@@ -85,7 +85,7 @@ def test_a_password_is_sent_and_not_shown() -> None:
     assert "refuses this user and password (401 Unauthorized)" in refused.value.problem
 
 
-@pytest.mark.fault(152)
+@pytest.mark.fault(141)
 class TestWhyThereIsNoPicture:
     """FFmpeg says of all of these that there is none."""
 
@@ -157,7 +157,7 @@ class TestWhyThereIsNoPicture:
                 open_source(server.url("me:x@"))
 
 
-@pytest.mark.fault(151)
+@pytest.mark.fault(140)
 @pytest.mark.parametrize("method", ["OPTIONS", "DESCRIBE"])
 def test_another_port_of_the_same_host_is_not_told_the_password(method: str) -> None:
     with RtspServer(login=BASIC) as other:
@@ -169,7 +169,7 @@ def test_another_port_of_the_same_host_is_not_told_the_password(method: str) -> 
         assert "Authorization" not in "".join(other.requests)
 
 
-@pytest.mark.fault(151)
+@pytest.mark.fault(140)
 def test_a_redirect_to_the_same_camera_is_followed_with_the_password() -> None:
     with RtspServer(login=BASIC) as server:
         server.send_on_from("/live", "/main")

@@ -58,7 +58,7 @@ def gray_of(source: Source) -> float:
     return float(frame.pixels.mean())
 
 
-@pytest.mark.fault(150)
+@pytest.mark.fault(139)
 @pytest.mark.slow
 @pytest.mark.parametrize("path", ["rare", "slow"])
 def test_the_first_frame_comes_no_later_than_with_opencv_alone(
@@ -75,7 +75,7 @@ def test_the_first_frame_comes_no_later_than_with_opencv_alone(
     assert seconds <= float(said) + patience(1.0)
 
 
-@pytest.mark.fault(150)
+@pytest.mark.fault(139)
 def test_a_stream_that_is_joined_between_two_keyframes_is_waited_for(
     server: RealRtspServer,
 ) -> None:
@@ -84,7 +84,7 @@ def test_a_stream_that_is_joined_between_two_keyframes_is_waited_for(
         assert 150 < gray_of(source) < 190
 
 
-@pytest.mark.fault(153)
+@pytest.mark.fault(142)
 def test_a_camera_without_tcp_is_read_by_udp(server: RealRtspServer) -> None:
     with open_source(server.url("udp")) as source:
         assert 150 < gray_of(source) < 190
@@ -95,7 +95,7 @@ def test_sound_beside_the_pictures_does_not_matter(server: RealRtspServer) -> No
         assert 150 < gray_of(source) < 190
 
 
-@pytest.mark.fault(152)
+@pytest.mark.fault(141)
 @pytest.mark.parametrize(
     ("path", "problem"),
     [
@@ -109,7 +109,7 @@ def test_it_is_told_that_it_has_only(server: RealRtspServer, path: str, problem:
     assert problem in refused.value.problem
 
 
-@pytest.mark.fault(154)
+@pytest.mark.fault(143)
 def test_an_interlaced_stream_is_told_and_never_shown_from_old_memory(
     server: RealRtspServer,
 ) -> None:
@@ -121,7 +121,7 @@ def test_an_interlaced_stream_is_told_and_never_shown_from_old_memory(
     assert "progressive" in refused.value.hint
 
 
-@pytest.mark.fault(152)
+@pytest.mark.fault(141)
 @pytest.mark.parametrize("is_digest", [False, True], ids=["basic", "digest"])
 def test_a_password_with_odd_letters_opens_it_and_a_wrong_one_is_told(is_digest: bool) -> None:
     about = {"launch": OFTEN, "login": ["viewer", PASSWORD], "digest": is_digest}

@@ -112,7 +112,7 @@ iAAAAQITfa6UpEWlKUiIAAABswIAIBP//+AYAAABtRSCAAEAAAAAAbgACAFAAAABAAAP//gAAAG1j//z
 2ulKRFpSlIiAAAAQITfa6UpEWlKUiI"""
 
 
-@pytest.mark.fault(154)
+@pytest.mark.fault(143)
 def test_an_interlaced_film_is_told_and_never_shown_from_old_memory(tmp_path: Path) -> None:
     (tmp_path / "my film.mpg").write_bytes(base64.b64decode(INTERLACED + "=="))
     with (

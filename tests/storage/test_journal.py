@@ -194,7 +194,7 @@ class TestOutage:
 
 
 class TestWhatOthersWrote:
-    @pytest.mark.fault(115)
+    @pytest.mark.fault(110)
     @pytest.mark.parametrize(
         "content",
         [
@@ -209,7 +209,7 @@ class TestWhatOthersWrote:
             Journal(path, LINES)
         assert path.read_bytes() == content
 
-    @pytest.mark.fault(114)
+    @pytest.mark.fault(109)
     @pytest.mark.parametrize("keep", [1, 2], ids=["the oldest", "one in between"])
     def test_a_file_of_others_under_an_older_name_stays(self, path: Path, keep: int) -> None:
         journal = Journal(path, LINES, max_bytes=2 * len(line(1)), keep=keep)
@@ -224,7 +224,7 @@ class TestWhatOthersWrote:
         journal.append(line(3))
         assert mine.read_bytes() == line(1) + line(2)
 
-    @pytest.mark.fault(114)
+    @pytest.mark.fault(109)
     def test_a_note_in_a_log_that_would_be_deleted_stays(self, path: Path) -> None:
         journal = Journal(path, LINES, max_bytes=2 * len(line(1)), keep=0)
         journal.append(line(1))
@@ -235,7 +235,7 @@ class TestWhatOthersWrote:
             journal.append(line(3))
         assert b"when the lamp broke" in path.read_bytes()
 
-    @pytest.mark.fault(113)
+    @pytest.mark.fault(108)
     def test_a_header_comes_with_the_first_line_and_is_not_cut_but_completed(
         self, path: Path
     ) -> None:

@@ -41,7 +41,7 @@ def first_of(root: Path) -> Path:
 
 
 class TestWhatIsLeft:
-    @pytest.mark.fault(111)
+    @pytest.mark.fault(106)
     def test_a_picture_of_other_bytes_and_the_same_size_stays(self, root: Path) -> None:
         record(root, 2)
         edited = first_of(root)
@@ -50,7 +50,7 @@ class TestWhatIsLeft:
         assert edited.read_bytes() == b"a person's"
         assert (quota.deleted, quota.left) == (2, {1})
 
-    @pytest.mark.fault(111)
+    @pytest.mark.fault(106)
     def test_a_picture_that_was_edited_while_it_records_stays(self, root: Path) -> None:
         quota = Quota(max_bytes=30)
         album = Album(root, quota)
@@ -61,7 +61,7 @@ class TestWhatIsLeft:
         assert (root / names[0]).read_bytes() == b"a person's"
         assert not (root / names[1]).exists()
 
-    @pytest.mark.fault(111)
+    @pytest.mark.fault(106)
     def test_a_picture_that_a_person_put_under_another_label_stays(self, root: Path) -> None:
         record(root, 2)
         sorted_by_hand = root / "dog" / first_of(root).name
@@ -70,7 +70,7 @@ class TestWhatIsLeft:
         record(root, 9, Quota(max_bytes=20))
         assert sorted_by_hand.exists()
 
-    @pytest.mark.fault(111)
+    @pytest.mark.fault(106)
     def test_a_link_in_the_place_of_a_picture_stays_with_what_it_leads_to(
         self, root: Path, tmp_path: Path
     ) -> None:
@@ -83,7 +83,7 @@ class TestWhatIsLeft:
         assert picture.is_symlink()
         assert mine.read_bytes() == b"0000000000"
 
-    @pytest.mark.fault(111)
+    @pytest.mark.fault(106)
     def test_a_file_of_such_a_name_that_was_never_recorded_stays(self, root: Path) -> None:
         record(root, 2)
         mine = root / "cat" / "000000001-20200101T000000Z.jpg"
@@ -91,7 +91,7 @@ class TestWhatIsLeft:
         record(root, 9, Quota(max_bytes=20))
         assert mine.exists()
 
-    @pytest.mark.fault(111)
+    @pytest.mark.fault(106)
     def test_half_a_picture_of_a_number_that_was_given_is_no_leftover_of_ours(
         self, root: Path
     ) -> None:
@@ -140,7 +140,7 @@ OTHERS: dict[str, dict[str, bytes]] = {
 }
 
 
-@pytest.mark.fault(112)
+@pytest.mark.fault(107)
 @pytest.mark.parametrize("files", OTHERS.values(), ids=OTHERS.keys())
 def test_a_folder_of_others_is_refused_and_stays_as_it_is(
     files: dict[str, bytes], root: Path
@@ -154,7 +154,7 @@ def test_a_folder_of_others_is_refused_and_stays_as_it_is(
     assert contents(root) == before
 
 
-@pytest.mark.fault(116)
+@pytest.mark.fault(111)
 def test_a_trash_is_emptied_of_what_lies_in_it_alone(tmp_path: Path) -> None:
     (tmp_path / "cat").mkdir()
     (tmp_path / "cat" / "1.jpg").write_bytes(b"labelled")

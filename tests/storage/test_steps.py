@@ -180,7 +180,7 @@ class TestCrashes:
         ]
         assert (tmp_path / "secret.jpg").exists()
 
-    @pytest.mark.fault(103)
+    @pytest.mark.fault(102)
     @pytest.mark.parametrize(
         "line",
         [
@@ -212,7 +212,7 @@ class TestCrashes:
         steps.undo(steps.done[-1].number)
         assert files(root) == CATS
 
-    @pytest.mark.fault(103)
+    @pytest.mark.fault(102)
     def test_emptying_the_trash_deletes_nothing_that_does_not_lie_in_it(self, root: Path) -> None:
         moves = [("x.jpg", f"{TRASH}/1/x.jpg"), ("y.jpg", CATS[0])]
         lines = [{"step": 1, "kind": "discard", "moves": moves}, {"step": 1, "done": True}]

@@ -55,7 +55,7 @@ OURS: list[tuple[FileKind, bytes]] = [
 ]
 
 
-@pytest.mark.fault(110)
+@pytest.mark.fault(105)
 @pytest.mark.parametrize(("kind", "content"), OURS)
 def test_what_edgecls_wrote_may_be_written_again(
     kind: FileKind, content: bytes, tmp_path: Path
@@ -65,7 +65,7 @@ def test_what_edgecls_wrote_may_be_written_again(
     check_file(path, kind)
 
 
-@pytest.mark.fault(110)
+@pytest.mark.fault(105)
 def test_the_log_of_another_program_is_no_log_of_ours(tmp_path: Path) -> None:
     log = tmp_path / "log.jsonl"
     log.write_text('{"event": "user logged in", "level": "info"}\n')
@@ -94,7 +94,7 @@ def test_a_marked_drawing_is_a_sound_png_and_a_photo_is_none() -> None:
     assert not is_drawing(cv2.imencode(".png", frame_of(3))[1].tobytes())
 
 
-@pytest.mark.fault(110)
+@pytest.mark.fault(105)
 def test_a_forgotten_name_is_told_with_the_whole_line(tmp_path: Path) -> None:
     photo = tmp_path / "p1.bmp"
     cv2.imwrite(str(photo), frame_of(3))
@@ -105,14 +105,14 @@ def test_a_forgotten_name_is_told_with_the_whole_line(tmp_path: Path) -> None:
     assert e.value.hint == f"was a name forgotten? --csv labels.csv {photo}"
 
 
-@pytest.mark.fault(110)
+@pytest.mark.fault(105)
 def test_two_outputs_are_never_one_file(tmp_path: Path) -> None:
     targets = [Target("--jsonl", tmp_path / "a", EVENTS), Target("--csv", tmp_path / "a", FRAMES)]
     with pytest.raises(TargetError, match="are the same place"):
         check_targets(targets)
 
 
-@pytest.mark.fault(110)
+@pytest.mark.fault(105)
 @pytest.mark.parametrize("place", ["seen", "seen/below", "."], ids=["same", "inside", "around"])
 def test_a_recording_lies_apart_from_what_is_played(place: str, tmp_path: Path) -> None:
     (tmp_path / "seen").mkdir()
@@ -188,7 +188,7 @@ class TestFolders:
         (tmp_path / "notes.txt").write_text("mine")
         check_targets([Target("--to", tmp_path, kind), Target("--and", tmp_path / "new", kind)])
 
-    @pytest.mark.fault(110)
+    @pytest.mark.fault(105)
     @pytest.mark.parametrize(
         ("kind", "is_fine"),
         [(RECORDING, True), (DATA_SET, True), (RUNS, False), (EXPLAINED, False)],
@@ -201,7 +201,7 @@ class TestFolders:
         with wanted:
             check_targets([Target("--to", tmp_path, kind)])
 
-    @pytest.mark.fault(110)
+    @pytest.mark.fault(105)
     @pytest.mark.parametrize("kind", [RECORDING, RUNS, EXPLAINED, QUARANTINE])
     def test_nothing_is_put_below_a_collection(self, kind: FolderKind, tmp_path: Path) -> None:
         (tmp_path / ".labels.json").write_text("{}")

@@ -38,7 +38,7 @@ def broken(recipe: Recipe) -> TrainingBrokeDownError:
     return wrong.value
 
 
-@pytest.mark.fault(167)
+@pytest.mark.fault(156)
 def test_a_penalty_that_grows_without_end_is_named_and_not_the_loss():
     wrong = broken(WILD)
     assert wrong.term == "penalty"
@@ -50,7 +50,7 @@ def test_a_penalty_that_grows_without_end_is_named_and_not_the_loss():
     assert wrong.hint.startswith("lower l2 or learning_rate")
 
 
-@pytest.mark.fault(167)
+@pytest.mark.fault(156)
 def test_without_a_penalty_it_is_the_loss():
     deep = dataclasses.replace(
         stripes_recipe(),
@@ -63,7 +63,7 @@ def test_without_a_penalty_it_is_the_loss():
     assert wrong.hint.startswith("lower learning_rate")
 
 
-@pytest.mark.fault(167)
+@pytest.mark.fault(156)
 def test_the_validation_loss_alone_may_break_it():
     recipe = stripes_recipe()
     model = build_network(recipe, classes=2)
@@ -127,7 +127,7 @@ def wild_run(shapes, tmp_path) -> tuple[RunFolder, TrainingBrokeDownError]:
     return RunFolder(tmp_path / "runs" / "1"), wrong.value
 
 
-@pytest.mark.fault(167)
+@pytest.mark.fault(156)
 def test_what_was_trained_before_is_kept_with_its_history_the_reason_and_the_way_on(wild_run):
     run, wrong = wild_run
     done = wrong.epoch - 1
@@ -141,7 +141,7 @@ def test_what_was_trained_before_is_kept_with_its_history_the_reason_and_the_way
     assert not run.is_complete
 
 
-@pytest.mark.fault(167)
+@pytest.mark.fault(156)
 def test_it_goes_on_more_gently_from_the_last_sound_epoch(wild_run):
     run, wrong = wild_run
     said: list[str] = []

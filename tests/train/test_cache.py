@@ -180,7 +180,7 @@ def write_rows(cache: Cache, kilobytes: int, times: int) -> None:
             entry.append("rows", np.zeros((kilobytes, 1 << 10), np.uint8))
 
 
-@pytest.mark.fault(175)
+@pytest.mark.fault(164)
 @pytest.mark.parametrize("kilobytes", [1, 5, 100, 300])
 def test_a_disk_that_fills_up_row_by_row_names_the_folder_and_the_variable(small_disk, kilobytes):
     with pytest.raises(EdgeclsError) as full:

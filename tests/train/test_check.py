@@ -276,7 +276,7 @@ def many_classes(tmp_path) -> Path:
     return tmp_path / "many"
 
 
-@pytest.mark.fault(174)
+@pytest.mark.fault(163)
 def test_problems_of_many_classes_fit_a_screen_and_json_has_every_one(many_classes):
     table = run(many_classes, "--no-suspects").stdout
     assert len(table.splitlines()) <= 30
@@ -290,7 +290,7 @@ def test_problems_of_many_classes_fit_a_screen_and_json_has_every_one(many_class
     assert len(found["problems"]) == 300
 
 
-@pytest.mark.fault(174)
+@pytest.mark.fault(163)
 def test_training_names_all_classes_that_stop_it_at_once(many_classes):
     pictures = open_pictures(str(many_classes))
     with pytest.raises(DatasetError) as wrong:
@@ -302,7 +302,7 @@ def test_training_names_all_classes_that_stop_it_at_once(many_classes):
     )
 
 
-@pytest.mark.fault(174)
+@pytest.mark.fault(163)
 def test_so_are_classes_of_too_few_different_pictures(many_classes):
     for folder in many_classes.iterdir():
         shutil.copy(folder / "1.png", folder / "2.png")

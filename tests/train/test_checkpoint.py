@@ -117,7 +117,7 @@ def epochs_after(checkpoints: Checkpoints, content: bytes) -> int:
     return len(checkpoints.load().history)
 
 
-@pytest.mark.fault(166)
+@pytest.mark.fault(155)
 @pytest.mark.parametrize("bit", [0, 3, 7])
 def test_whatever_bit_of_the_newest_is_flipped_the_one_before_it_serves(two, bit):
     checkpoints, content = two
@@ -128,7 +128,7 @@ def test_whatever_bit_of_the_newest_is_flipped_the_one_before_it_serves(two, bit
     assert set(served) == {1}
 
 
-@pytest.mark.fault(166)
+@pytest.mark.fault(155)
 def test_wherever_the_newest_is_cut_off_the_one_before_it_serves(two):
     checkpoints, content = two
     assert {epochs_after(checkpoints, content[:end]) for end in range(len(content))} == {1}
@@ -166,7 +166,7 @@ def claiming(shape: str) -> bytes:
     return archive.getvalue()
 
 
-@pytest.mark.fault(166)
+@pytest.mark.fault(155)
 @pytest.mark.parametrize(
     "content",
     [
@@ -193,7 +193,7 @@ def test_a_checkpoint_from_before_there_were_sums_is_read(two):
     assert epochs_after(two[0], without_sum(2)) == 2
 
 
-@pytest.mark.fault(166)
+@pytest.mark.fault(155)
 def test_no_bytes_at_all_raise_anything_else_than_one_error():
     noise, content = random.Random(5), without_sum()
     for _ in range(2_000):
@@ -206,7 +206,7 @@ def test_no_bytes_at_all_raise_anything_else_than_one_error():
             continue
 
 
-@pytest.mark.fault(166)
+@pytest.mark.fault(155)
 def test_where_none_can_be_read_it_is_said_and_nothing_is_begun_anew(tmp_path):
     checkpoints = Checkpoints(tmp_path / "unfinished")
     fit(stripes(), SPLIT, dataclasses.replace(RESTLESS, epochs=2), checkpoints=checkpoints)

@@ -524,7 +524,7 @@ print(*Path("data").rglob("*.png"))
     assert done.stdout.splitlines()[-1] == "data/dark/a.png"
 
 
-@pytest.mark.fault(117)
+@pytest.mark.fault(112)
 @pytest.mark.parametrize("text", ["=1+1", "'=1", "@sum", "-x", "a;=b"])
 def test_names_that_a_spreadsheet_would_run_are_obeyed_as_they_are(text, tmp_path):
     place = ProposalFolder(tmp_path)
@@ -535,7 +535,7 @@ def test_names_that_a_spreadsheet_would_run_are_obeyed_as_they_are(text, tmp_pat
     assert f"\n{text}" not in place.table.read_text()
 
 
-@pytest.mark.fault(137)
+@pytest.mark.fault(128)
 def test_a_picture_on_which_the_model_fails_stays_where_it_is(tmp_path: Path) -> None:
     folder, root = tmp_path / "new", tmp_path / "proposals"
     write_picture(folder / "fails.png", 128)
@@ -549,7 +549,7 @@ def test_a_picture_on_which_the_model_fails_stays_where_it_is(tmp_path: Path) ->
     assert "failed while it ran the model" in found.unreadable[0]
 
 
-@pytest.mark.fault(137)
+@pytest.mark.fault(128)
 def test_a_model_that_fails_on_all_pictures_proposes_nothing(tmp_path: Path) -> None:
     folder, root = tmp_path / "new", tmp_path / "proposals"
     write_picture(folder / "fails.png", 128)

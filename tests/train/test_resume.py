@@ -184,7 +184,7 @@ def test_other_pictures_than_the_run_was_begun_with_are_refused(interrupted, sha
     assert open_checkpoints(interrupted).any_saved
 
 
-@pytest.mark.fault(168)
+@pytest.mark.fault(157)
 def test_pictures_that_have_moved_are_asked_for_and_found(interrupted, shapes):
     moved = shapes.rename(shapes.with_name("moved"))
     with pytest.raises(DatasetError) as wrong:
@@ -195,7 +195,7 @@ def test_pictures_that_have_moved_are_asked_for_and_found(interrupted, shapes):
     assert interrupted.load_card().provenance["data"] == str(moved)
 
 
-@pytest.mark.fault(168)
+@pytest.mark.fault(157)
 def test_other_pictures_in_another_place_are_refused(interrupted, shapes, tmp_path):
     other = shutil.copytree(shapes, tmp_path / "other")
     (other / "cross" / "00.jpg").unlink()
@@ -211,7 +211,7 @@ def edit(run: RunFolder, before: str, after: str) -> None:
     path.write_text(text.replace(before, after))
 
 
-@pytest.mark.fault(168)
+@pytest.mark.fault(157)
 def test_a_recipe_that_was_edited_meanwhile_is_told_key_by_key(interrupted):
     edit(interrupted, "epochs = 3", "epochs = 4")
     edit(interrupted, "\nlearning_rate = 0.002", "\nlearning_rate = 0.0005")
@@ -228,7 +228,7 @@ def test_a_recipe_that_was_edited_meanwhile_is_told_key_by_key(interrupted):
     ]
 
 
-@pytest.mark.fault(168)
+@pytest.mark.fault(157)
 @pytest.mark.parametrize(
     ("before", "after", "named"),
     [
@@ -320,7 +320,7 @@ def train_options():
     return get_command(make_app()).commands["train"].params
 
 
-@pytest.mark.fault(168)
+@pytest.mark.fault(157)
 @pytest.mark.parametrize("option", OTHER_VALUES)
 def test_every_option_survives_a_resume(option, recipe, tmp_path):
     given = NEEDED.get(option, {}) | {option: OTHER_VALUES[option]}
@@ -342,7 +342,7 @@ def ctrl_c_in_the_learning_curve(title, total):  # noqa: ARG001
     yield advance
 
 
-@pytest.mark.fault(168)
+@pytest.mark.fault(157)
 def test_a_learning_curve_is_finished_by_the_resumed_run_and_not_begun_anew(
     shapes, tmp_path, recipe
 ):

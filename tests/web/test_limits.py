@@ -120,7 +120,7 @@ class TestLimits:
             out, _ = process.communicate("\n", timeout=patience(10.0))
         assert float(out) < 1.0  # its start included
 
-    @pytest.mark.fault(127)
+    @pytest.mark.fault(121)
     def test_wrong_tokens_from_many_addresses_keep_out_nobody_who_has_the_right_one(
         self, open_house: OpenHouse
     ) -> None:
@@ -130,7 +130,7 @@ class TestLimits:
             answers = [fetch(house.port, "/echo", Authorization=bearer).status for _ in range(20)]
         assert answers == [200] * 20
 
-    @pytest.mark.fault(127)
+    @pytest.mark.fault(121)
     @pytest.mark.parametrize(
         "said",
         [
@@ -152,7 +152,7 @@ class TestLimits:
         with strangers(house.port, said, count=20, addresses=10):
             assert fetch(house.port, "/echo", Authorization=bearer).status == 200
 
-    @pytest.mark.fault(128)
+    @pytest.mark.fault(122)
     def test_who_has_shown_the_token_stays_whatever_strangers_do(
         self, open_house: OpenHouse
     ) -> None:
@@ -165,7 +165,7 @@ class TestLimits:
                 with strangers(house.port, GUESS, count=20, addresses=10):
                     assert fetch(house.port, "/login").status == 200
 
-    @pytest.mark.fault(128)
+    @pytest.mark.fault(122)
     def test_a_newcomer_does_not_go_for_those_who_have_many(self, open_house: OpenHouse) -> None:
         house = open_house(Limits(connections=40), has_token=True)
         many = strangers(house.port, b"", count=20, addresses=5)
@@ -173,7 +173,7 @@ class TestLimits:
             newcomer.sendall(b"GET /login HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert status_of(read_reply(newcomer)) == 200
 
-    @pytest.mark.fault(128)
+    @pytest.mark.fault(122)
     @pytest.mark.parametrize(
         ("peer", "network"),
         [
@@ -186,7 +186,7 @@ class TestLimits:
     def test_whoever_has_many_addresses_of_ipv6_is_one(self, peer: str, network: str) -> None:
         assert network_of(peer) == network
 
-    @pytest.mark.fault(129)
+    @pytest.mark.fault(123)
     def test_log_ins_that_fail_keep_no_worker_from_others(self, open_house: OpenHouse) -> None:
         house = open_house(Limits(workers=1, waiting=1), has_token=True)
         bearer = f"Bearer {house.token_file.read_text().strip()}"

@@ -101,7 +101,7 @@ class TestApp:
             for client in clients:
                 client.close()
 
-    @pytest.mark.fault(105)
+    @pytest.mark.fault(104)
     def test_slow_handlers_hold_up_no_other_handler(self, tmp_path: Path) -> None:
         app = WebApp("test", tmp_path)
         goes_on = threading.Event()

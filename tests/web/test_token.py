@@ -92,7 +92,7 @@ class TestTokenFile:
         with pytest.raises(InvalidValueError, match="is not 32 to 512 visible"):
             load_token(path)
 
-    @pytest.mark.fault(126)
+    @pytest.mark.fault(120)
     def test_an_empty_one_is_none_and_is_made_anew(self, tmp_path: Path) -> None:
         path = tmp_path / "token"
         path.touch(0o600)
@@ -101,7 +101,7 @@ class TestTokenFile:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert os.listdir(tmp_path) == ["token"]
 
-    @pytest.mark.fault(126)
+    @pytest.mark.fault(120)
     def test_a_full_disk_is_told_and_leaves_nothing(self, full_disk: Path) -> None:
         path = full_disk / "token"
         for _ in range(2):
@@ -111,7 +111,7 @@ class TestTokenFile:
         (full_disk / "fill").unlink()
         assert load_token(path).fits(path.read_text().strip())
 
-    @pytest.mark.fault(126)
+    @pytest.mark.fault(120)
     def test_one_of_another_user_is_refused(self, shared_place: Path) -> None:
         path = shared_place / "token"
         path.write_text(SECRET)
@@ -121,7 +121,7 @@ class TestTokenFile:
             load_token(path)
         assert "--token-file" in told.value.hint
 
-    @pytest.mark.fault(126)
+    @pytest.mark.fault(120)
     def test_a_link_that_leads_nowhere_is_not_written_through(self, tmp_path: Path) -> None:
         path = tmp_path / "token"
         path.symlink_to(tmp_path / "elsewhere")

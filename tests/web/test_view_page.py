@@ -127,7 +127,7 @@ class TestWhatIsSeen:
             assert NASTY in (page.locator("#log").text_content() or "")
             assert page.title() == "model.tflite · edgecls"
 
-    @pytest.mark.fault(130)
+    @pytest.mark.fault(124)
     def test_a_label_that_would_turn_the_text_around_is_written_out(
         self, page: Page, tmp_path: Path
     ) -> None:

@@ -33,7 +33,7 @@ class OddBroker(NetworkCamera):
         time.sleep(0.05)
 
 
-@pytest.mark.fault(159)
+@pytest.mark.fault(148)
 @pytest.mark.parametrize(
     "answer",
     [
