@@ -244,3 +244,13 @@ class TestService:
         with pytest.raises(DeployError, match=r"ActiveState.: .inactive"):
             deploy(Target(serving.host, serving.port), model, place)
         assert self.starts(serving) == 1
+
+    def test_a_model_for_the_edge_tpu_that_it_does_not_run_with_is_told_as_any_other(
+        self, serving: SshBoard, models: Models, bring: Deploy
+    ) -> None:
+        bring("first")
+        place = Place(str(serving.models), unit="edgecls-camera.service", prove_s=0.1)
+        model = Proven(b"... edgetpu-custom-op ... failing ...")
+        with pytest.raises(DeployError, match="has no label 'cat'; the old model is back"):
+            deploy(Target(serving.host, serving.port), model, place)
+        assert serving.model.read_bytes() == models["first"].read_bytes()

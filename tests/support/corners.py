@@ -10,7 +10,7 @@ from edgecls.imaging.decode import Frame, decode
 from edgecls.imaging.opencv import cv2
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import FloatRect, Locator, Page
 
 # (height, width)
 SHAPES: Final = {
@@ -32,6 +32,7 @@ _GRAY: Final = 128
 _MARK: Final = 0.3
 # Colours run a little in a JPEG and at the rims of a picture that is scaled.
 _TOLERANCE: Final = 90
+_MOST_LOOKS: Final = 10
 
 
 def marked(shape: tuple[int, int]) -> Frame:
@@ -60,15 +61,12 @@ def shares_seen(page: Page, box: Locator, shape: tuple[int, int]) -> dict[str, f
     Returns:
         By colour: 1 where the whole mark is there, as large as the picture fits into the box.
     """
-    box.scroll_into_view_if_needed()
-    place = box.bounding_box()
-    assert place is not None
-    assert place["width"] > 1
+    place, screen = _still(page, box)
     window = page.viewport_size
     assert window is not None
+    assert place["width"] > 1
     assert place["y"] >= -1
     assert place["y"] + place["height"] <= window["height"] + 1, "it does not fit on the screen"
-    screen = decode(page.screenshot(animations="disabled"))
     dots = screen.shape[1] / window["width"]
     top, left = (max(0, round(place[side] * dots)) for side in ("y", "x"))
     bottom = round((place["y"] + place["height"]) * dots)
@@ -80,6 +78,20 @@ def shares_seen(page: Page, box: Locator, shape: tuple[int, int]) -> dict[str, f
         name: float((np.abs(seen - colour).max(axis=2) < _TOLERANCE).sum() / whole)
         for name, colour in COLOURS.items()
     }
+
+
+def _still(page: Page, box: Locator) -> tuple[FloatRect, Frame]:
+    """Where a box is, and a screenshot of the moment when it is there.
+
+    A line that appears above the box, such as what a press did, moves it; then it is looked anew.
+    """
+    for _ in range(_MOST_LOOKS):
+        box.scroll_into_view_if_needed()
+        before = box.bounding_box()
+        screen = decode(page.screenshot(animations="disabled"))
+        if before is not None and before == box.bounding_box():
+            return before, screen
+    raise AssertionError("the page does not come to rest")
 
 
 def is_whole(shares: dict[str, float]) -> bool:

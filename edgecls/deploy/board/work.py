@@ -144,7 +144,8 @@ def accelerator_free(place: Folder, unit: Unit | None) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        if unit is not None and is_stopped:
+        # It may be back with the old model already; a step is told once.
+        if unit is not None and is_stopped and not unit.is_wanted:
             with contextlib.suppress(Refusal):
                 unit.start()
         raise
