@@ -74,7 +74,7 @@ class Capture:
         self._next_index = 0
         self._raw: CapturedFrame | None = None
         self._ready: CapturedFrame | None = None
-        self._ready_s = self._read_s = 0.0
+        self._ready_s = self._read_s = self._began_s = 0.0
         self._is_developing = False
         self._is_shared = False
         self._has_developed = False
@@ -159,11 +159,12 @@ class Capture:
         started = time.monotonic()
         is_decoding = self._is_developing
         self._arrived.wait(_POLL_S)
-        waited_s = time.monotonic() - started
-        if is_decoding:
-            self.waits.decode_s += waited_s
-        else:
-            self.waits.source_s += waited_s
+        ended = time.monotonic()
+        # A taker without much work is back before the next frame is even read.
+        is_begun = self._began_s >= started
+        decode_from = started if is_decoding else self._began_s if is_begun else ended
+        self.waits.source_s += decode_from - started
+        self.waits.decode_s += ended - decode_from
 
     def _hand_over(self, frame: CapturedFrame) -> CapturedFrame:
         self.taken += 1
@@ -257,6 +258,7 @@ class Capture:
             if not has_taker_its_own and not self._is_mine(frame):
                 return
             self._is_developing = True
+            self._began_s = time.monotonic()
         self._develop_ahead(frame)
 
     def _is_mine(self, frame: CapturedFrame) -> bool:
