@@ -54,6 +54,10 @@ _PLACES: Final = tuple(
         "quantizers",
         "ops",
         "random",
+        # Of a network within the network that was compiled, which Keras compiles as well.
+        "optimizers",
+        "losses",
+        "metrics",
         "models.functional",
         "models.sequential",
         "models.model",
@@ -262,6 +266,13 @@ def _walk(value: Any) -> Iterator[dict[str, Any]]:
             waiting.extend(found)
 
 
+def _uncompiled(value: Any) -> Any:
+    """A configuration without how its networks were trained: `read_object` bounds its depth."""
+    if isinstance(value, dict):
+        return {key: _uncompiled(one) for key, one in value.items() if key != "compile_config"}
+    return [_uncompiled(one) for one in value] if isinstance(value, list) else value
+
+
 def _is_known(module: str, name: str) -> bool:
     if module in ("keras", "keras.models"):
         return name in _OF_KERAS_ITSELF
@@ -320,7 +331,7 @@ def _measure(keras: Any, path: Path, config: dict[str, Any]) -> int:
 
     In a stateless scope Keras knows the shape of every weight and makes none.
     """
-    network = {key: value for key, value in config.items() if key != "compile_config"}
+    network = _uncompiled(config)
     with keras.StatelessScope(initialize_variables=False):
         model = keras.saving.deserialize_keras_object(network, safe_mode=True)
     for step in _steps(model):
