@@ -108,7 +108,7 @@ def write_texts(root: Path) -> None:
         "recipe.toml": "epochs = 3\n",
         "collected/.labels.json": '{"labels": ["cat"]}\n',
         "collected/records.jsonl": '{"file": "cat/1.png", "bytes": 9, "when": "collected"}\n',
-        "recorded/records.jsonl": '{"file": "cat/1.png", "bytes": 9, "when": "all"}\n',
+        "recorded/records.jsonl": '{"file": "cat/1.png", "bytes": 9, "sha256": "0"}\n',
         "run/metrics.json": "{}\n",
         "proposed/proposals.json": "{}\n",
     }
