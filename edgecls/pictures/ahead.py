@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from typing import Final, Generic, TypeVar
 
 # Enough to keep every worker busy while the slowest picture is waited for; frames are large.
 _IN_FLIGHT_PER_WORKER: Final = 4
+# A thread that comes back from a decoder while Python is ending takes the process with it: SIGABRT;
+# one that decodes for longer than this never comes back before the end.
+_LAST_S: Final = 0.5
 
 _Item = TypeVar("_Item")
 _T = TypeVar("_T")
@@ -49,17 +54,18 @@ def in_order(
 
 
 class _Pool:
-    """Threads that work; unlike those of `ThreadPoolExecutor`, nobody waits for them at the end.
+    """Threads that work; unlike those of `ThreadPoolExecutor`, they are not waited for without end.
 
-    Ctrl-C must not wait for a picture that is being decoded, and nobody wants it any more.
+    Ctrl-C must not wait for a picture that takes long to decode, and nobody wants it any more.
     """
 
     def __init__(self, workers: int) -> None:
         self._tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._workers = workers
         self._is_closed = False
-        for _ in range(workers):
-            threading.Thread(target=self._work, daemon=True).start()
+        self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(workers)]
+        for thread in self._threads:
+            thread.start()
+        atexit.register(self.close)  # where an error keeps the generator, nobody else does it
 
     def submit(self, work: Callable[[_Item], _T], item: _Item) -> Future[_T]:
         future: Future[_T] = Future()
@@ -74,10 +80,14 @@ class _Pool:
         return future
 
     def close(self) -> None:
-        """Let the threads end, each after what it does now."""
+        """Let the threads end, each after what it does now; that is waited for a moment."""
+        atexit.unregister(self.close)
         self._is_closed = True
-        for _ in range(self._workers):
+        end_s = time.monotonic() + _LAST_S
+        for _ in self._threads:
             self._tasks.put(None)
+        for thread in self._threads:
+            thread.join(max(0.0, end_s - time.monotonic()))
 
     def _work(self) -> None:
         while (task := self._tasks.get()) is not None and not self._is_closed:
