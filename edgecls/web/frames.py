@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import struct
 import threading
@@ -17,6 +18,7 @@ _BOUNDARY: Final = b"edgecls-frame"
 _PADDING: Final = b"X-Padding: %b\r\n" % (b"-" * 51)  # 64 bytes
 _EARLY: Final = 0.3  # of an interval: cameras do not keep time to the millisecond
 _STEP_S: Final = 0.01
+_LAST_S: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,6 +68,9 @@ class FrameStream:
         self._is_hungry = False
         self._thread: threading.Thread | None = None
         self._changed = threading.Condition()
+        # A thread that comes back from an encoder while Python is ending aborts the process.
+        self._at_work = threading.Lock()
+        atexit.register(self._at_work.acquire, timeout=_LAST_S)
 
     @property
     def is_watched(self) -> bool:
@@ -110,7 +115,8 @@ class FrameStream:
     def _work(self) -> None:
         while (make := self._next()) is not None:
             try:
-                shown = make()
+                with self._at_work:
+                    shown = make()
             except Exception as wrong:  # told by whoever offers frames
                 self.failure, shown = wrong, None
                 if is_strict() and not isinstance(wrong, EdgeclsError):
