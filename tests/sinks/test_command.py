@@ -169,8 +169,7 @@ class TestPace:
         for number in range(50):
             sink.handle(change(number, f"label {number}"))
             time.sleep(0.005)
-        # Fifty runs one after the other take ten seconds and more.
-        assert time.monotonic() - start < 5
+        assert time.monotonic() - start < patience(0.6)
         sink.close()
         assert sink.counts["errors"] == 0
         assert 2 <= sink.counts["runs"] <= 10

@@ -64,11 +64,12 @@ class TestOneFrame:
         stage.stage.draw = cycling
         open_view(page, stage)
         page.wait_for_timeout(300)  # what was shown before is gone
-        numbers = [check_one_frame(page) for _ in range(100)]
-        page.wait_for_timeout(1000)
-        numbers += [check_one_frame(page) for _ in range(100)]
+        numbers = []
+        for _ in range(100):
+            numbers.append(check_one_frame(page))
+            page.wait_for_timeout(20)  # so that two seconds are looked at, however quick a look is
         assert numbers == sorted(numbers)
-        assert numbers[-1] > numbers[0]
+        assert len(set(numbers)) >= 5
 
     def test_a_late_page_of_a_source_that_is_silent_is_given_the_newest_at_once(
         self, page: Page, tmp_path: Path
